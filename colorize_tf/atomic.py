@@ -1,0 +1,77 @@
+"""Writing files so that a reader, a full disk or a power cut never meets half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["atomic_folder", "atomic_path", "write_bytes", "write_text"]
+
+
+@contextmanager
+def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary path beside `final`; it becomes `final` when the block ends well, and vanishes when not."""
+    final = Path(final)
+    temporary = _beside(final)
+    temporary.touch(exist_ok=False)
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, final)
+        _sync(final.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(final: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary folder beside `final`; it takes the place of `final` when the block ends well."""
+    final = Path(final)
+    temporary = _beside(final)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if final.exists():
+            # A folder cannot be swapped in one step everywhere; the old one steps aside first and is removed last.
+            aside = _beside(final)
+            os.replace(final, aside)
+            os.replace(temporary, final)
+            shutil.rmtree(aside)
+        else:
+            os.replace(temporary, final)
+        _sync(final.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_bytes(final: str | os.PathLike[str], content: bytes) -> None:
+    """Writes `content` to `final`, whole or not at all."""
+    with atomic_path(final) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(final: str | os.PathLike[str], content: str) -> None:
+    """Writes `content` as UTF-8 to `final`, whole or not at all."""
+    write_bytes(final, content.encode())
+
+
+def _beside(final: Path) -> Path:
+    # Hidden, in the same folder (so that the last step is a rename), and with the suffix by which writers choose a format.
+    return final.with_name(f".{final.stem[:80]}.{secrets.token_hex(6)}{final.suffix}")
+
+
+def _sync(path: Path) -> None:
+    if os.name != "posix" and path.is_dir():  # Windows cannot open a folder to flush it
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,71 @@
+"""One clear line for bad input: the exceptions every command turns into a message and an exit code.
+
+    ColorizeError            exit code 1
+    ├── InputError           exit code 2: an argument or a file the user can change
+    └── RunError             exit code 1: something failed while working, what was saved is safe
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["ColorizeError", "InputError", "RunError", "command_line", "shorten"]
+
+
+class ColorizeError(Exception):
+    """Base of all errors that are meant for a person to read."""
+
+    exit_code = 1
+
+
+class InputError(ColorizeError):
+    """`argument` broke `rule`; says what was received and, where there is one, the remedy."""
+
+    exit_code = 2
+
+    def __init__(self, argument: str, rule: str, received: object, remedy: str = "") -> None:
+        self.argument, self.rule, self.received, self.remedy = argument, rule, received, remedy
+        super().__init__(" ".join(part for part in (f"{argument}: {rule}.", f"Received: {shorten(received)}.", remedy) if part))
+
+
+class RunError(ColorizeError):
+    """Work stopped for a reason outside the arguments: a full disk, a loss that became NaN."""
+
+
+def shorten(value: object, limit: int = 200) -> str:
+    """Any value as one printable line of at most `limit` characters, so that no input can garble a terminal."""
+    text = value if isinstance(value, str) else repr(value)
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def command_line(main: Callable[..., int]) -> Callable[[Sequence[str] | None], int]:
+    """Wraps `main(argv) -> int` so that expected failures end in one line on stderr and an exit code."""
+
+    @functools.wraps(main)
+    def guarded(argv: Sequence[str] | None = None, **kwargs: Any) -> int:
+        try:
+            return main(argv, **kwargs)
+        except ColorizeError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+        except KeyboardInterrupt:
+            print("error: interrupted; what was already written is complete", file=sys.stderr)
+            return 130
+        except BrokenPipeError:
+            # The reader of our stdout has gone; leave quietly, and do not let the interpreter flush into the void.
+            sys.stdout = None  # type: ignore[assignment]
+            return 1
+        except OSError as error:
+            # ENOSPC and its kin name a path and a reason; they are the machine's state, not a defect to trace.
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+                where = error.filename or "output"
+                print(f"error: {shorten(str(where))}: {error.strerror}. Free space or choose another place", file=sys.stderr)
+                return 1
+            raise
+
+    return guarded
