@@ -21,7 +21,7 @@ def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         _sync(temporary)
-        os.replace(temporary, final)
+        temporary.replace(final)
         _sync(final.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -41,11 +41,11 @@ def atomic_folder(final: str | os.PathLike[str]) -> Iterator[Path]:
         if final.exists():
             # A folder cannot be swapped in one step everywhere; the old one steps aside first and is removed last.
             aside = _beside(final)
-            os.replace(final, aside)
-            os.replace(temporary, final)
+            final.replace(aside)
+            temporary.replace(final)
             shutil.rmtree(aside)
         else:
-            os.replace(temporary, final)
+            temporary.replace(final)
         _sync(final.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -63,7 +63,7 @@ def write_text(final: str | os.PathLike[str], content: str) -> None:
 
 
 def _beside(final: Path) -> Path:
-    # Hidden, in the same folder (so that the last step is a rename), and with the suffix by which writers choose a format.
+    # Hidden; in the same folder, so that the last step is a rename; with the suffix by which writers choose a format.
     return final.with_name(f".{final.stem[:80]}.{secrets.token_hex(6)}{final.suffix}")
 
 

@@ -1,8 +1,8 @@
 """One clear line for bad input: the exceptions every command turns into a message and an exit code.
 
-    ColorizeError            exit code 1
-    ├── InputError           exit code 2: an argument or a file the user can change
-    └── RunError             exit code 1: something failed while working, what was saved is safe
+ColorizeError            exit code 1
+├── InputError           exit code 2: an argument or a file the user can change
+└── RunError             exit code 1: something failed while working, what was saved is safe
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class InputError(ColorizeError):
 
     def __init__(self, argument: str, rule: str, received: object, remedy: str = "") -> None:
         self.argument, self.rule, self.received, self.remedy = argument, rule, received, remedy
-        super().__init__(" ".join(part for part in (f"{argument}: {rule}.", f"Received: {shorten(received)}.", remedy) if part))
+        super().__init__(f"{argument}: {rule}. Received: {shorten(received)}. {remedy}".rstrip())
 
 
 class RunError(ColorizeError):
@@ -63,8 +63,8 @@ def command_line(main: Callable[..., int]) -> Callable[[Sequence[str] | None], i
         except OSError as error:
             # ENOSPC and its kin name a path and a reason; they are the machine's state, not a defect to trace.
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
-                where = error.filename or "output"
-                print(f"error: {shorten(str(where))}: {error.strerror}. Free space or choose another place", file=sys.stderr)
+                where = shorten(str(error.filename or "output"))
+                print(f"error: {where}: {error.strerror}. Free it or choose another place", file=sys.stderr)
                 return 1
             raise
 
