@@ -1,0 +1,63 @@
+# Two commands matter: `make demo` and `make test`. Both first build .venv from the hashed lock.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PY     := $(BIN)/python
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types contracts unit coverage bench lock system-deps clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: requirements/dev.lock setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "error: PYTHON: Python 3.11, 3.12 or 3.13 is needed. Received: $$($(PYTHON) --version 2>&1). Run: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/.ready  ## train for two minutes on generated pictures, evaluate, and show before/after
+	rm -rf out/demo
+	$(PY) -m colorize_tf.train --preset pix2pix-lab --data synthetic:256 --size 64 --base-width 16 --minutes 2 --out out/demo
+	$(PY) -m colorize_tf.evaluate out/demo --data synthetic:24:7 --out out/demo/evaluation
+	@echo "before | after | truth: out/demo/evaluation/sheet.png"
+
+test: lint types contracts unit  ## everything that must hold: lint, types, import contracts, tests
+
+lint: $(VENV)/.ready  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready  ## mypy, strict on the TensorFlow-free modules
+	$(BIN)/mypy
+
+contracts: $(VENV)/.ready  ## import-linter: who may import whom
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.ready  ## pytest, two workers
+	$(PY) -m pytest -n 2 --dist loadscope
+
+coverage: $(VENV)/.ready  ## the tests again, with branch coverage
+	$(PY) -m pytest -n 2 --dist loadscope --cov --cov-report=term
+
+bench: $(VENV)/.ready  ## speed against the tutorial loop, bare decode and in-memory batches (quiet machine, please)
+	$(PY) benchmarks/train_step.py
+	$(PY) benchmarks/real_data_step.py
+	$(PY) -m colorize_tf.pipeline bench synthetic:200
+
+lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --extra dev setup.cfg -o requirements/dev.lock
+	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header setup.cfg -o requirements/edge.lock
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header requirements/tflite-runtime.in -o requirements/tflite-runtime.lock
+
+SYSTEM_PACKAGES := make python3-venv
+system-deps:  ## Debian and Ubuntu packages that the tests need
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(SYSTEM_PACKAGES); }; \
+	else echo "system-deps: needs root and apt-get; install by hand: $(SYSTEM_PACKAGES)"; fi
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache

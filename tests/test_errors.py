@@ -1,0 +1,54 @@
+"""Bad input ends in one line and an exit code."""
+
+import errno
+
+import pytest
+
+from colorize_tf.errors import InputError, RunError, command_line, shorten
+
+
+def raising(error):
+    @command_line
+    def main(argv=None):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (
+            InputError("--size", "must be a power of two", 100, "Try 128."),
+            2,
+            "must be a power of two. Received: 100. Try 128.",
+        ),
+        (RunError("the loss became NaN"), 1, "error: the loss became NaN"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "photo.jpg"),
+            1,
+            "error: photo.jpg: No space left on device.",
+        ),
+        (KeyboardInterrupt(), 130, "error: interrupted"),
+    ],
+)
+def test_expected_failures_are_one_line_and_a_code(error, code, line, capsys):
+    assert raising(error)([]) == code
+    captured = capsys.readouterr()
+    assert line in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_a_defect_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        raising(ZeroDivisionError())([])
+
+
+def test_what_was_received_cannot_garble_the_terminal():
+    assert shorten("a\nb\x1b[31mc") == "a b [31mc"
+    assert len(shorten("x" * 10_000)) == 200
+
+
+def test_success_passes_through():
+    assert command_line(lambda argv=None: 0)([]) == 0
