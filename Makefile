@@ -49,8 +49,8 @@ bench: $(VENV)/.ready  ## speed against the tutorial loop, bare decode and in-me
 	$(PY) -m colorize_tf.pipeline bench synthetic:200
 
 lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --extra dev setup.cfg -o requirements/dev.lock
-	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header setup.cfg -o requirements/edge.lock
+	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header -c requirements/constraints.txt --extra dev setup.cfg -o requirements/dev.lock
+	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header -c requirements/constraints.txt setup.cfg -o requirements/edge.lock
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header requirements/tflite-runtime.in -o requirements/tflite-runtime.lock
 
 SYSTEM_PACKAGES := make python3-venv
