@@ -1,0 +1,236 @@
+"""What a run is made of: frozen dataclasses, the presets with their expected results, and `config.json`.
+
+A field is declared once, with its default, its help and its rule. The command line (`flags.py`), the check of a value
+wherever it comes from, and the file in the run folder all follow from that declaration. Nothing here needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorize_tf.atomic import write_text
+from colorize_tf.errors import InputError
+from colorize_tf.fields import Checked, option
+
+__all__ = [
+    "CONFIG_VERSION",
+    "FAMILIES",
+    "PRESETS",
+    "DataConfig",
+    "Pix2PixConfig",
+    "Preset",
+    "RunConfig",
+    "TrainConfig",
+    "load_config",
+    "save_config",
+    "unknown_key",
+    "with_values",
+]
+
+CONFIG_VERSION = 1  # of config.json; a reader refuses a higher one
+PRECISIONS = ("float32", "bfloat16", "float16")
+STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
+
+
+@dataclass(frozen=True)
+class DataConfig(Checked):
+    """Which photos, and how they are cut."""
+
+    data: str = option("synthetic:", "photos: folder:PATH, tfds:NAME, tfrecord:GLOB or synthetic:COUNT")
+    batch: int = option(16, "photos per step, over all replicas together", low=1)
+    limit: int | None = option(None, "use only this many training photos", low=1)
+    val_share: float = option(0.05, "share of the photos kept for validation", low=0.0, high=0.9)
+    val_count: int | None = option(None, "number of photos kept for validation, instead of a share", low=1)
+    near_gray: float | None = option(None, "leave out photos whose mean chroma is below this", low=0.0)
+    max_bad_share: float = option(0.1, "stop when more than this share of the photos cannot be read", low=0.0, high=1.0)
+    augment: bool = option(True, "random crop, flip, scale and rotation of training photos")
+    cache: str = option("none", "keep the prepared photos: none, memory, or a folder", may_change=True)
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig(Checked):
+    """pix2pix (Isola 2017): U-Net generator, 70x70 PatchGAN discriminator."""
+
+    name: str = option("pix2pix-rgb", "network", choices=("pix2pix-rgb", "pix2pix-lab"))
+    size: int = option(256, "side of the square pictures it learns on, a power of two from 64")
+    base: int = option(64, "channels of the first layer; the others follow from it", low=1)
+    norm: str = option("batch", "normalisation", choices=("batch", "instance"))
+    upsampling: str = option("transposed", "how the decoder grows", choices=("transposed", "bilinear"))
+    gan_loss: str = option("vanilla", "adversarial loss", choices=("vanilla", "lsgan", "hinge"))
+    l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
+    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
+    noise: str = option("none", "dropout keeps the decoder's dropout on at inference", choices=("none", "dropout"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size < 64 or self.size & (self.size - 1):
+            raise InputError("--size", "must be a power of two from 64", self.size, "Try 128 or 256.")
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that `models.build(self.name, ...)` takes."""
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "name"}
+
+
+@dataclass(frozen=True)
+class TrainConfig(Checked):
+    """How long, how precisely, on what, and what is kept."""
+
+    epochs: int = option(100, "passes over the training photos", low=1, may_change=True)
+    steps_per_epoch: int | None = option(None, "end an epoch after this many steps instead of after all photos", low=1)
+    minutes: float | None = option(None, "save and stop after this long; --resume goes on", low=0.0, may_change=True)
+    learning_rate: float = option(2e-4, "of both Adam optimizers", low=0.0)
+    beta_1: float = option(0.5, "first moment decay of both Adam optimizers", low=0.0, high=1.0)
+    pretrain_epochs: int = option(0, "first epochs, with the L1 loss alone", low=0)
+    init_from: str | None = option(None, "run folder whose weights are the start")
+    freeze: tuple[str, ...] = option((), "layers not to train, as path patterns such as 'generator/down*'")
+    thaw_at: int | None = option(None, "epoch (counted from 1) at which frozen layers join in", low=1)
+    precision: str = option("float32", "of the arithmetic; weights stay float32", choices=PRECISIONS)
+    strategy: str = option("one", "devices: one, all here, several machines (TF_CONFIG), a TPU", choices=STRATEGIES)
+    replicas: int | None = option(None, "devices for --strategy mirrored; without a GPU, parts of the CPU", low=1)
+    tpu: str = option("local", "name or grpc:// address of the TPU for --strategy tpu")
+    seed: int = option(1, "of the initial weights, the order of the photos and every random choice", low=0)
+    deterministic: bool = option(False, "the same run twice gives the same weights, bit for bit; somewhat slower")
+    checkpoint_minutes: float = option(10.0, "time between checkpoints; 0 for none", low=0.0, may_change=True)
+    checkpoint_steps: int | None = option(None, "steps between checkpoints, too", low=1, may_change=True)
+    keep: int = option(2, "checkpoints kept besides the best one", low=1, may_change=True)
+    best_metric: str = option("val_psnr", "column of history.csv by which the best weights are chosen", may_change=True)
+    grid_rows: int = option(6, "validation photos in each sample picture; 0 for none", low=0, may_change=True)
+    tensorboard: bool = option(False, "also write events for TensorBoard", may_change=True)
+
+
+FAMILIES: dict[str, type[Pix2PixConfig]] = {"pix2pix-rgb": Pix2PixConfig, "pix2pix-lab": Pix2PixConfig}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run; `config.json` in the run folder is this."""
+
+    preset: str
+    model: Pix2PixConfig
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    version: int = CONFIG_VERSION
+
+    def parts(self) -> dict[str, Checked]:
+        """The three groups of options by name."""
+        return {"model": self.model, "data": self.data, "train": self.train}
+
+    def smoke(self) -> RunConfig:
+        """The same run shrunk to well under a minute on two cores, on generated pictures."""
+        return RunConfig(
+            preset=self.preset,
+            model=dataclasses.replace(self.model, size=64, base=4),
+            data=dataclasses.replace(self.data, data="synthetic:24", batch=4, val_share=0.0, val_count=4, limit=None),
+            train=dataclasses.replace(self.train, epochs=2, steps_per_epoch=4, grid_rows=2),
+        )
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named starting point together with what to expect of it."""
+
+    name: str
+    summary: str
+    command: str
+    machine: str
+    hours: str
+    score: str
+    config: RunConfig
+
+
+def _preset(name: str, summary: str, hours: str, score: str) -> Preset:
+    return Preset(
+        name=name,
+        summary=summary,
+        command=f"python -m colorize_tf.train --preset {name} --data folder:photos --out runs/{name}",
+        machine="not measured yet",
+        hours=hours,
+        score=score,
+        config=RunConfig(preset=name, model=FAMILIES[name](name=name)),
+    )
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        _preset("pix2pix-rgb", "pix2pix, gray replicated to RGB in, RGB out", "not measured yet", "not measured yet"),
+        _preset("pix2pix-lab", "conditional GAN in Lab: L in, ab out", "not measured yet", "not measured yet"),
+    )
+}
+
+
+def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
+    """`config` with the fields named in `values` replaced, whichever group they belong to."""
+    groups: dict[str, Any] = {
+        name: dataclasses.replace(part, **{key: values[key] for key in _keys(part) if key in values})  # type: ignore[type-var]
+        for name, part in config.parts().items()
+    }
+    if unknown := [key for key in values if not any(key in _keys(part) for part in config.parts().values())]:
+        raise unknown_key("config", unknown[0], (key for part in config.parts().values() for key in _keys(part)))
+    return dataclasses.replace(config, **groups)
+
+
+def save_config(config: RunConfig, path: Path) -> None:
+    """Writes `config` as JSON to `path`, whole or not at all."""
+    write_text(path, json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+
+
+def load_config(path: Path) -> RunConfig:
+    """Reads a `config.json`; one of a newer format, or with a key this version does not know, is refused."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError("run", "has no config.json, so it is not a run folder", str(path.parent)) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), "is not readable JSON", str(error)) from None
+    if not isinstance(content, dict):
+        raise InputError(str(path), "must hold a JSON object", content)
+    version = content.pop("version", None)
+    if not isinstance(version, int) or version < 1:
+        raise InputError(str(path), "needs a whole number as version", version)
+    if version > CONFIG_VERSION:
+        rule = f"was written by a newer colorize_tf; this one reads up to version {CONFIG_VERSION}"
+        raise InputError(str(path), rule, f"version {version}", "Install the newer one: pip install -U colorize-tf")
+    known = {"preset": str, "model": dict, "data": dict, "train": dict}
+    for key, value in content.items():
+        if key not in known:
+            raise unknown_key(str(path), key, known)
+        if not isinstance(value, known[key]):
+            raise InputError(f"{path}: {key}", f"must be a JSON {known[key].__name__}", value)
+    if missing := known.keys() - content.keys():
+        raise InputError(str(path), f"lacks {', '.join(sorted(missing))}", sorted(content))
+    name = content["model"].get("name")
+    if name not in FAMILIES:
+        raise unknown_key(f"{path}: model name", name, FAMILIES)
+    return RunConfig(
+        preset=content["preset"],
+        model=_read_group(FAMILIES[name], content["model"], path),
+        data=_read_group(DataConfig, content["data"], path),
+        train=_read_group(TrainConfig, content["train"], path),
+    )
+
+
+def unknown_key(argument: str, key: object, valid: Iterable[str]) -> InputError:
+    """The error for a key that does not exist: the closest valid one first, then all of them."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(str(key), names, n=1)
+    guess = f"Did you mean {close[0]}? " if close else ""
+    return InputError(argument, "unknown name", str(key), f"{guess}Valid: {', '.join(names)}")
+
+
+def _keys(part: Any) -> list[str]:
+    return [item.name for item in dataclasses.fields(part)]
+
+
+def _read_group(kind: type[Any], values: Mapping[str, Any], path: Path) -> Any:
+    names = _keys(kind)
+    for key in values:
+        if key not in names:
+            raise unknown_key(str(path), key, names)
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
