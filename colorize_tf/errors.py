@@ -58,7 +58,7 @@ def command_line(main: Callable[..., int]) -> Callable[[Sequence[str] | None], i
             return 130
         except BrokenPipeError:
             # The reader of our stdout has gone; leave quietly, and do not let the interpreter flush into the void.
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
             return 1
         except OSError as error:
             # ENOSPC and its kin name a path and a reason; they are the machine's state, not a defect to trace.
