@@ -1,0 +1,121 @@
+"""Building blocks of the convolutional networks: normalisation, down and up steps, dropout as a source of noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import keras
+from keras import initializers, layers, ops
+
+from colorize_tf.errors import InputError
+
+__all__ = ["NORMS", "UPSAMPLINGS", "Blocks", "InstanceNorm", "NoiseDropout", "Norm", "Upsampling", "choice"]
+
+Tensor = Any
+
+Norm = Literal["batch", "instance"]
+Upsampling = Literal["transposed", "bilinear"]
+NORMS: tuple[str, ...] = get_args(Norm)
+UPSAMPLINGS: tuple[str, ...] = get_args(Upsampling)
+
+
+def choice(argument: str, value: str, valid: tuple[str, ...]) -> str:
+    """Gives `value` back if it is one of `valid`, else raises an InputError that lists them."""
+    if value not in valid:
+        raise InputError(argument, f"must be one of {', '.join(valid)}", value)
+    return value
+
+
+@keras.saving.register_keras_serializable(package="colorize_tf")
+class InstanceNorm(layers.Layer):
+    """[B,H,W,C] -> the same shape and dtype, each channel of each picture with mean 0 and variance 1, then γx+β.
+
+    Statistics are float32 under every policy: a sum over 256² half-precision values loses the small ones.
+    """
+
+    def __init__(self, *, epsilon: float = 1e-5, gamma_initializer: Any = "ones", **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.epsilon = epsilon
+        self.gamma_initializer = initializers.get(gamma_initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = (input_shape[-1],)
+        self.gamma = self.add_weight(name="gamma", shape=channels, initializer=self.gamma_initializer)
+        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        x = ops.cast(inputs, "float32")
+        centred = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=(1, 2), keepdims=True)
+        y = centred * (ops.rsqrt(variance + self.epsilon) * self.gamma) + self.beta
+        return ops.cast(y, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        gamma = initializers.serialize(self.gamma_initializer)
+        return {**super().get_config(), "epsilon": self.epsilon, "gamma_initializer": gamma}
+
+
+@keras.saving.register_keras_serializable(package="colorize_tf")
+class NoiseDropout(layers.Dropout):
+    """Dropout that also acts at inference: in pix2pix it takes the place of the noise vector z (section 3.2)."""
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:  # noqa: ARG002
+        return super().call(inputs, training=True)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Makes the layers of one network, which share a norm, a way of upsampling and a dtype policy.
+
+    Weights start as the pix2pix authors' do: kernels from N(0, 0.02), gains of norms from N(1, 0.02).
+    """
+
+    norm: Norm = "batch"
+    upsampling: Upsampling = "transposed"
+    dtype: Any = None
+
+    def __post_init__(self) -> None:
+        choice("norm", self.norm, NORMS)
+        choice("upsampling", self.upsampling, UPSAMPLINGS)
+
+    def convolution(self, filters: int, size: int, name: str, **options: Any) -> layers.Layer:
+        return layers.Conv2D(filters, size, kernel_initializer=_normal(0.0), dtype=self.dtype, name=name, **options)
+
+    def normalization(self, name: str) -> layers.Layer:
+        if self.norm == "instance":
+            return InstanceNorm(gamma_initializer=_normal(1.0), dtype=self.dtype, name=name)
+        return layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, gamma_initializer=_normal(1.0), dtype=self.dtype, name=name
+        )
+
+    def leaky(self, name: str) -> layers.Layer:
+        return layers.LeakyReLU(negative_slope=0.2, dtype=self.dtype, name=name)
+
+    def down(self, x: Tensor, filters: int, name: str, *, activate: bool = True, normalize: bool = True) -> Tensor:
+        """[B,H,W,C] -> [B,H/2,W/2,filters]: leaky ReLU, 4x4 convolution of stride 2, norm."""
+        if activate:
+            x = self.leaky(f"{name}_act")(x)
+        x = self.convolution(filters, 4, name, strides=2, padding="same", use_bias=not normalize)(x)
+        return self.normalization(f"{name}_norm")(x) if normalize else x
+
+    def up(self, x: Tensor, filters: int, name: str, *, normalize: bool = True) -> Tensor:
+        """[B,H,W,C] -> [B,2H,2W,filters]: ReLU, upsampling by two with a convolution, norm."""
+        x = layers.ReLU(dtype=self.dtype, name=f"{name}_act")(x)
+        if self.upsampling == "transposed":
+            x = layers.Conv2DTranspose(
+                filters, 4, strides=2, padding="same", use_bias=not normalize, kernel_initializer=_normal(0.0),
+                dtype=self.dtype, name=name,
+            )(x)  # fmt: skip
+        else:
+            x = layers.UpSampling2D(2, interpolation="bilinear", dtype=self.dtype, name=f"{name}_resize")(x)
+            x = self.convolution(filters, 3, name, padding="same", use_bias=not normalize)(x)
+        return self.normalization(f"{name}_norm")(x) if normalize else x
+
+
+def _normal(mean: float) -> initializers.Initializer:
+    # A new one for every layer: a shared instance would give layers of one shape the same weights.
+    return initializers.RandomNormal(mean, 0.02)

@@ -1,0 +1,44 @@
+"""Optimizers for models that train with more than one of them, on one device or many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+__all__ = ["AllReplicasLossScale", "adam", "loss_scaled"]
+
+
+@keras.saving.register_keras_serializable(package="colorize_tf")
+class AllReplicasLossScale(keras.optimizers.LossScaleOptimizer):
+    """Dynamic loss scaling whose skipped steps are agreed on by all replicas.
+
+    Keras 3.15 looks at the gradients of the first replica, before they are summed: an overflow in another one would
+    pass and turn every weight into NaN.
+    """
+
+    def check_finite(self, grads: list[Any]) -> Any:
+        finite = super().check_finite(grads)
+        if keras.config.backend() != "tensorflow":
+            return finite
+        import tensorflow as tf
+
+        replica = tf.distribute.get_replica_context()
+        if replica is None or replica.num_replicas_in_sync == 1:
+            return finite
+        overflowing = replica.all_reduce(tf.distribute.ReduceOp.SUM, 1.0 - ops.cast(finite, "float32"))
+        return overflowing < 0.5
+
+
+def adam(learning_rate: float = 2e-4, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
+    """The Adam of the pix2pix paper and of most that followed it."""
+    return keras.optimizers.Adam(learning_rate, beta_1=beta_1)
+
+
+def loss_scaled(optimizer: Any, policy: keras.DTypePolicy) -> keras.optimizers.Optimizer:
+    """Any optimizer (or its name) -> one that scales the loss where the policy computes in float16."""
+    optimizer = keras.optimizers.get(optimizer)
+    if policy.compute_dtype != "float16" or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer
+    return AllReplicasLossScale(optimizer, name=f"{optimizer.name}_loss_scale")
