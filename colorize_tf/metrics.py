@@ -106,12 +106,13 @@ def measure(truth: Image, predicted: Image) -> dict[str, float]:
     """RGB uint8 [H,W,3] twice, sides ≥ 11 px -> every measure of this module by name."""
     true_ab, predicted_ab = _ab(truth, predicted)
     distance = _ab_distance(true_ab, predicted_ab)
-    lively = colourfulness(predicted)
+    lively, truly = colourfulness(predicted), colourfulness(truth)
     return {
         "psnr": psnr(truth, predicted),
         "ssim": ssim(truth, predicted),
         "colourfulness": lively,
-        "colourfulness_gap": abs(lively - colourfulness(truth)),
+        "true_colourfulness": truly,
+        "colourfulness_gap": abs(lively - truly),
         "ab_error": float(distance.mean()),
         "false_colour": _false_colour(true_ab, predicted_ab),
         "edge_error": _edge_error(true_ab, distance),

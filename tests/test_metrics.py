@@ -159,6 +159,7 @@ def test_measure_agrees_with_the_single_functions(pair: tuple[np.ndarray, np.nda
         "psnr": metrics.psnr(*pair),
         "ssim": metrics.ssim(*pair),
         "colourfulness": metrics.colourfulness(pair[1]),
+        "true_colourfulness": metrics.colourfulness(pair[0]),
         "colourfulness_gap": metrics.colourfulness_gap(*pair),
         "ab_error": metrics.ab_error(*pair),
         "false_colour": metrics.false_colour(*pair),
