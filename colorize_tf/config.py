@@ -45,12 +45,15 @@ class DataConfig(Checked):
     data: str = option("synthetic:", "photos: folder:PATH, tfds:NAME, tfrecord:GLOB or synthetic:COUNT")
     batch: int = option(16, "photos per step, over all replicas together", low=1)
     limit: int | None = option(None, "use only this many training photos", low=1)
+    subset: str | None = option(None, "exact split: 4000/1000 (training/validation), or 10000@80:20")
     val_share: float = option(0.05, "share of the photos kept for validation", low=0.0, high=0.9)
-    val_count: int | None = option(None, "number of photos kept for validation, instead of a share", low=1)
-    near_gray: float | None = option(None, "leave out photos whose mean chroma is below this", low=0.0)
-    max_bad_share: float = option(0.1, "stop when more than this share of the photos cannot be read", low=0.0, high=1.0)
+    test_share: float = option(
+        0.05, "share of the photos kept for a last test, never seen in training", low=0.0, high=0.9
+    )
+    val_count: int = option(200, "validation photos measured after each epoch, at most", low=0, may_change=True)
+    near_gray: float | None = option(None, "leave out photos whose mean chroma is below this; 5 is sensible", low=0.0)
+    max_bad_share: float = option(0.5, "stop when more than this share of the photos cannot be read", low=0.0, high=1.0)
     augment: bool = option(True, "random crop, flip, scale and rotation of training photos")
-    cache: str = option("none", "keep the prepared photos: none, memory, or a folder", may_change=True)
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,20 @@ class Pix2PixConfig(Checked):
     """pix2pix (Isola 2017): U-Net generator, 70x70 PatchGAN discriminator."""
 
     name: str = option("pix2pix-rgb", "network", choices=("pix2pix-rgb", "pix2pix-lab"))
-    size: int = option(256, "side of the square pictures it learns on, a power of two from 64")
-    base: int = option(64, "channels of the first layer; the others follow from it", low=1)
+    size: int = option(256, "side of the square pictures it learns on, a power of two")
+    base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
     norm: str = option("batch", "normalisation", choices=("batch", "instance"))
     upsampling: str = option("transposed", "how the decoder grows", choices=("transposed", "bilinear"))
     gan_loss: str = option("vanilla", "adversarial loss", choices=("vanilla", "lsgan", "hinge"))
     l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
     label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
-    noise: str = option("none", "dropout keeps the decoder's dropout on at inference", choices=("none", "dropout"))
+    dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
+    noise: str = option("train", "dropout in training only, or dropout at inference too", choices=("train", "dropout"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.size < 64 or self.size & (self.size - 1):
-            raise InputError("--size", "must be a power of two from 64", self.size, "Try 128 or 256.")
+        if self.size < 32 or self.size & (self.size - 1):
+            raise InputError("--size", "must be a power of two, at least 32", self.size, "Try 128 or 256.")
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments that `models.build(self.name, ...)` takes."""
@@ -125,8 +129,8 @@ class RunConfig:
         """The same run shrunk to well under a minute on two cores, on generated pictures."""
         return RunConfig(
             preset=self.preset,
-            model=dataclasses.replace(self.model, size=64, base=4),
-            data=dataclasses.replace(self.data, data="synthetic:24", batch=4, val_share=0.0, val_count=4, limit=None),
+            model=dataclasses.replace(self.model, size=32, base_width=4),
+            data=dataclasses.replace(self.data, data="synthetic:24", batch=4, val_count=4, limit=None),
             train=dataclasses.replace(self.train, epochs=2, steps_per_epoch=4, grid_rows=2),
         )
 

@@ -1,0 +1,211 @@
+"""What happens beside the training steps: measuring, showing, recording. Keras callbacks, for our loop and for `fit`.
+
+Quality      PSNR and SSIM of validation photos, into the logs of the epoch
+Samples      samples/epoch-0001.png: gray | predicted | truth
+History      history.csv and curves.png
+TensorBoard  events under tensorboard/
+Progress     a bar with images/s and time left on a terminal, one line per epoch elsewhere
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tqdm import tqdm
+
+from colorize_tf.atomic import atomic_path, write_text
+from colorize_tf.colorspace import (
+    decode_ab,
+    decode_luma,
+    decode_rgb,
+    gamut_clip,
+    lab_to_rgb,
+    luma_to_gray,
+    rgb_to_lab,
+)
+from colorize_tf.metrics import psnr, ssim
+
+__all__ = ["History", "Painter", "Progress", "Quality", "Samples", "TensorBoard"]
+
+
+class Painter:
+    """Predicts with a network in training: CIE L float32 [B,S,S,1] -> uint8 RGB [B,S,S,3] of this L."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.colorize = tf.function(model.colorize, reduce_retracing=True)
+
+    def __call__(self, luma: np.ndarray) -> np.ndarray:
+        ab = self.colorize(tf.constant(luma)).numpy()
+        return _to_uint8(lab_to_rgb(gamut_clip(np.concatenate([luma, ab], axis=-1))))
+
+
+class Quality(keras.callbacks.Callback):
+    """Adds `val_psnr` and `val_ssim` to an epoch's logs, and those of gray pictures to compare with.
+
+    Protocol: the truth is the photo as the pipeline crops it, uint8 RGB; the prediction is the network's ab joined to
+    the truth's own CIE L; both figures are means over the pictures (`metrics.py`).
+    """
+
+    def __init__(self, painter: Painter, batches: tf.data.Dataset, view: str) -> None:
+        super().__init__()
+        self.painter, self.batches, self.view = painter, batches, view
+        self.gray: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        logs = {} if logs is None else logs
+        figures, grays = [], []
+        for truth, luma in _photos(self.batches, self.view):
+            figures += _figures(truth, self.painter(luma))
+            if not self.gray:
+                grays += _figures(truth, _gray(luma))
+        self.gray = self.gray or np.mean(grays, axis=0).tolist()
+        logs["val_psnr"], logs["val_ssim"] = np.mean(figures, axis=0).tolist()
+        logs["val_psnr_gray"], logs["val_ssim_gray"] = self.gray
+
+
+class Samples(keras.callbacks.Callback):
+    """Writes `folder/epoch-0001.png`: one row per photo, gray | predicted | truth."""
+
+    def __init__(self, painter: Painter, batches: tf.data.Dataset, view: str, folder: Path) -> None:
+        super().__init__()
+        self.painter, self.batches, self.view, self.folder = painter, batches, view, folder
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        rows = [
+            np.concatenate([_gray(luma), self.painter(luma), truth], axis=2)  # [B,S,3S,3]
+            for truth, luma in _photos(self.batches, self.view)
+        ]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self.folder / f"epoch-{epoch + 1:04d}.png") as temporary:
+            Image.fromarray(np.concatenate([row for batch in rows for row in batch])).save(temporary, format="png")
+
+
+class History(keras.callbacks.Callback):
+    """Keeps one row per epoch in `rows` and writes `history.csv` and `curves.png` from all of them.
+
+    The files are always made anew from the rows, which belong to the checkpoint: a run that was killed after writing
+    an epoch's row and goes on from an earlier checkpoint has that row once.
+    """
+
+    def __init__(self, folder: Path, rows: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.folder, self.rows = folder, rows
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.rows.append({"epoch": epoch + 1, **(logs or {})})
+        self.write()
+
+    def write(self) -> None:
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        text = io.StringIO()
+        table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(self.rows)
+        write_text(self.folder / "history.csv", text.getvalue())
+        with atomic_path(self.folder / "curves.png") as temporary:
+            _draw_curves(self.rows, temporary)
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Writes the figures of each epoch as TensorBoard events."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(folder))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        with self.writer.as_default(step=epoch + 1):
+            for name, value in (logs or {}).items():
+                if isinstance(value, (int, float)):
+                    tf.summary.scalar(name, value)
+        self.writer.flush()
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows the epoch under way: a bar on a terminal; in a pipe one line when the epoch ends."""
+
+    def __init__(self, epochs: int, steps: int, batch: int, stream: TextIO | None = None) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.batch = epochs, steps, batch
+        self.stream = stream or sys.stderr
+        self.bar: Any = None
+        self.shown = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        done = (logs or {}).get("step", 0)
+        self.bar = tqdm(
+            total=self.steps * self.batch, initial=done * self.batch, desc=f"epoch {epoch + 1}/{self.epochs}",
+            unit="img", file=self.stream, disable=not self.stream.isatty(), leave=False, dynamic_ncols=True,
+        )  # fmt: skip
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self.bar.update(self.batch)
+        now = time.monotonic()
+        if not self.bar.disable and now - self.shown > 1.0:  # reading a loss waits for the device: not at every step
+            self.shown = now
+            self.bar.set_postfix({name: f"{float(value):.3g}" for name, value in (logs or {}).items()}, refresh=False)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.bar.close()
+        figures = " ".join(
+            f"{name}={value:.4g}"
+            for name, value in (logs or {}).items()
+            if isinstance(value, float) and not name.endswith("_gray")
+        )
+        print(f"epoch {epoch + 1}/{self.epochs} {figures}", file=self.stream, flush=True)
+
+
+def _photos(batches: tf.data.Dataset, view: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches in a network's view -> the photos they were made from, uint8 RGB [B,S,S,3], and their CIE L [B,S,S,1]."""
+    for x, y in batches.as_numpy_iterator():
+        rgb = decode_rgb(y) / 255.0 if view == "rgb" else lab_to_rgb(np.concatenate([decode_luma(x), decode_ab(y)], -1))
+        truth = _to_uint8(rgb)
+        yield truth, rgb_to_lab(truth.astype(np.float32) / 255)[..., :1]
+
+
+def _gray(luma: np.ndarray) -> np.ndarray:
+    """CIE L [B,S,S,1] -> the neutral pictures of this L, uint8 RGB [B,S,S,3]."""
+    return _to_uint8(np.repeat(luma_to_gray(luma), 3, axis=-1))
+
+
+def _figures(truths: np.ndarray, others: np.ndarray) -> list[tuple[float, float]]:
+    return [(psnr(truth, other), ssim(truth, other)) for truth, other in zip(truths, others, strict=True)]
+
+
+def _to_uint8(rgb: np.ndarray) -> np.ndarray:
+    return (rgb.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
+    # Drawn without pyplot, which would keep every figure and ask for a display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = [key for key in dict.fromkeys(key for row in rows for key in row) if isinstance(rows[-1].get(key), float)]
+    names = [name for name in names if name not in ("seconds", "images_per_second") and not name.endswith("_gray")]
+    across = min(3, max(1, len(names)))
+    down = max(1, math.ceil(len(names) / across))
+    figure = Figure(figsize=(4 * across, 3 * down), layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, name in enumerate(names, start=1):
+        axes = figure.add_subplot(down, across, place)
+        points = [(row["epoch"], row[name]) for row in rows if isinstance(row.get(name), float)]
+        axes.plot(*zip(*points, strict=True), marker="." if len(points) < 30 else None)
+        if isinstance(gray := rows[-1].get(f"{name}_gray"), float):
+            axes.axhline(gray, color="gray", linestyle="--", label="gray picture")
+            axes.legend()
+        axes.set_title(name)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+    figure.savefig(path, format="png", dpi=100)

@@ -1,0 +1,191 @@
+"""Checkpoints of a run: everything needed to go on as if nothing had happened, each written whole or not at all.
+
+RUN/checkpoints/step-00000123/   model.weights.h5   weights alone, for `keras.Model.load_weights`
+                                 state.npz          optimizers, loss scale, seeds, running means
+                                 progress.json      epoch, step, history so far, best value, versions
+RUN/best/                        model.weights.h5   the best epoch by --best-metric
+                                 metrics.json       its row of the history
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from colorize_tf.atomic import atomic_folder
+from colorize_tf.errors import InputError, RunError, shorten
+
+__all__ = [
+    "WEIGHTS",
+    "Progress",
+    "clear_leftovers",
+    "latest",
+    "load_weights",
+    "restore",
+    "save",
+    "save_best",
+    "weights_of",
+]
+
+WEIGHTS = "model.weights.h5"
+STATE = "state.npz"
+PROGRESS = "progress.json"
+
+
+@dataclass
+class Progress:
+    """Where a run stands, apart from the values of variables."""
+
+    epoch: int = 0  # complete epochs
+    step: int = 0  # complete steps of the epoch under way
+    total_steps: int = 0
+    seconds: float = 0.0  # spent in the epoch under way
+    rows: list[dict[str, Any]] = field(default_factory=list)  # one per complete epoch
+    best: float | None = None
+    photos: str = ""  # fingerprint of the training photos and their order
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def save(run: Path, model: keras.Model, progress: Progress, keep: int) -> Path:
+    """Writes a checkpoint of `model` at `progress` and removes all but the newest `keep`; returns its folder."""
+    folder = run / "checkpoints" / f"step-{progress.total_steps:08d}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _room_for(model, folder, state=True), atomic_folder(folder) as temporary:
+        _save_weights(model, temporary / WEIGHTS)
+        np.savez(temporary / STATE, **{name: _value(variable) for name, variable in _state(model).items()})
+        (temporary / PROGRESS).write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    for older in _all(run)[:-keep]:
+        shutil.rmtree(older)
+    return folder
+
+
+def save_best(run: Path, model: keras.Model, row: dict[str, Any]) -> None:
+    """Writes the weights and the history row of the best epoch so far."""
+    folder = run / "best"
+    with _room_for(model, folder, state=False), atomic_folder(folder) as temporary:
+        _save_weights(model, temporary / WEIGHTS)
+        (temporary / "metrics.json").write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+
+
+def latest(run: Path) -> Path | None:
+    """The newest complete checkpoint of a run folder, or None."""
+    return _all(run)[-1] if _all(run) else None
+
+
+def restore(folder: Path, model: keras.Model) -> Progress:
+    """Gives `model` (built and compiled) the exact state saved in `folder`; returns where the run stood."""
+    load_weights(model, folder / WEIGHTS)
+    wanted = _state(model)
+    try:
+        progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        known = {item.name for item in fields(Progress)}
+        progress = Progress(**{key: value for key, value in progress.items() if key in known})
+        with np.load(folder / STATE, allow_pickle=False) as saved:
+            values = {name: saved[name] for name in saved.files}
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        remedy = "Remove that folder to go on from the one before."
+        raise InputError("checkpoint", "cannot be read", f"{folder} ({shorten(str(error), 80)})", remedy) from None
+    for name, variable in wanted.items():
+        if name not in values or values[name].shape != tuple(variable.shape):
+            found = f"{name} {values[name].shape}" if name in values else f"no {name}"
+            raise _other_architecture(folder, found)
+    if extra := values.keys() - wanted.keys():
+        raise _other_architecture(folder, sorted(extra)[0])
+    for name, variable in wanted.items():
+        variable.assign(values[name])
+    return progress
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Loads inference weights into a built `model`; a file of another architecture is one clear InputError."""
+    if not path.is_file():
+        raise InputError("checkpoint", "has no weights", str(path))
+    try:
+        keras.saving.load_weights(model, path, objects_to_skip=_not_weights(model))
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise _other_architecture(path, " ".join(str(error).split())) from None
+
+
+def weights_of(run: Path) -> Path:
+    """The weights to start from or to predict with: of the best epoch, else of the newest checkpoint."""
+    if (best := run / "best" / WEIGHTS).is_file():
+        return best
+    newest = latest(run)
+    if newest is None:
+        raise InputError("run", "has no weights yet", str(run))
+    return newest / WEIGHTS
+
+
+def clear_leftovers(run: Path) -> None:
+    """Removes what a killed process left half written."""
+    for parent in (run, run / "checkpoints"):
+        for leftover in [*parent.glob(".step-*"), *parent.glob(".best.*")]:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _all(run: Path) -> list[Path]:
+    return sorted((run / "checkpoints").glob("step-*"), key=lambda path: (len(path.name), path.name))
+
+
+def _save_weights(model: keras.Model, path: Path) -> None:
+    keras.saving.save_weights(model, path, objects_to_skip=_not_weights(model))
+
+
+def _not_weights(model: keras.Model) -> list[Any]:
+    """Keras would put these into the weights file too, where a model built for inference alone does not expect them."""
+    return [*_parts(model, keras.optimizers.Optimizer).values(), *_parts(model, keras.metrics.Metric).values()]
+
+
+def _parts(model: keras.Model, kind: type[Any]) -> dict[str, Any]:
+    """The optimizers or the metrics of a model by attribute; `model.metrics` may list only those of its phase."""
+    return {name: value for name, value in sorted(vars(model).items()) if isinstance(value, kind)}
+
+
+def _state(model: keras.Model) -> dict[str, Any]:
+    """All variables that are not inference weights, by a name that is the same in every process."""
+    weights = {id(variable) for variable in model.weights}
+    groups = {"seed": [variable for variable in model.variables if id(variable) not in weights]}
+    for kind in (keras.metrics.Metric, keras.optimizers.Optimizer):
+        groups |= {name: list(part.variables) for name, part in _parts(model, kind).items()}
+    state: dict[str, Any] = {}
+    seen: set[int] = set()
+    for group, variables in groups.items():
+        for index, variable in enumerate(variables):
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                state[f"{group}/{index:04d}"] = variable
+    return state
+
+
+def _value(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(variable))
+
+
+@contextmanager
+def _room_for(model: keras.Model, folder: Path, *, state: bool) -> Iterator[None]:
+    """Turns a full or failing disk into one line, and sees most full disks coming before anything is written."""
+    variables = [*model.weights, *(_state(model).values() if state else ())]
+    needed = sum(int(np.prod(variable.shape)) * np.dtype(variable.dtype).itemsize for variable in variables)
+    earlier = "What was saved earlier is intact; free some space, then continue with --resume."
+    free = shutil.disk_usage(folder.parent).free
+    if free < needed * 1.02:
+        size = f"needs {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are free"
+        raise RunError(f"checkpoint {folder}: not enough room on the disk ({size}). {earlier}")
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # h5py reports a failed write as either
+        raise RunError(f"checkpoint {folder}: could not be written ({shorten(str(error), 160)}). {earlier}") from error
+
+
+def _other_architecture(path: Path, found: str) -> InputError:
+    remedy = "Use the model options of the run that wrote it."
+    return InputError("checkpoint", "is of another architecture than this model", f"{path}: {shorten(found)}", remedy)

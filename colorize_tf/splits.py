@@ -1,0 +1,35 @@
+"""Which photos of a source are for training, validation and test, as a run's options say."""
+
+from __future__ import annotations
+
+from colorize_tf.config import DataConfig
+from colorize_tf.datasets import Photos, open_source, split_counts
+from colorize_tf.errors import InputError
+
+__all__ = ["open_splits"]
+
+
+def open_splits(data: DataConfig) -> dict[str, Photos]:
+    """`--data` and its options -> the photos of "train", "val" and "test"; the last two may be empty.
+
+    A photo's side depends on its content alone, not on `--seed`: runs with different seeds can be compared, and a
+    run that starts from another one's weights does not measure itself on that one's training photos.
+    """
+    photos = open_source(data.data, near_gray=data.near_gray, max_bad_share=data.max_bad_share)
+    if data.subset is not None:
+        counts = {"train": 0, "val": 0, "test": 0, **split_counts(data.subset)}
+        splits = {name: photos.split(name, counts=counts) for name in counts}
+    else:
+        rest = 1.0 - data.val_share - data.test_share
+        if rest <= 0:
+            shares = f"{data.val_share:g} and {data.test_share:g}"
+            raise InputError("--val-share, --test-share", "must leave photos for training", shares)
+        fractions = {"train": rest, "val": data.val_share, "test": data.test_share}
+        splits = {name: photos.split(name, fractions) for name in fractions}
+    if data.limit is not None:
+        splits["train"] = splits["train"].take(data.limit)
+    if splits["train"].count == 0:
+        raise InputError(
+            "--data", "has no photo left for training", data.data, "Give more photos, or lower --val-share."
+        )
+    return splits

@@ -1,0 +1,276 @@
+"""Trains a network: photos in, a run folder out.
+
+    python -m colorize_tf.train --preset pix2pix-rgb --data folder:photos --out runs/a
+    python -m colorize_tf.train --resume --out runs/a          # goes on where the last checkpoint stands
+
+    runs/a/config.json     every option, resolved        runs/a/history.csv, curves.png   figures of each epoch
+    runs/a/command.txt     the commands that made it     runs/a/samples/                  gray | predicted | truth
+    runs/a/checkpoints/    to go on from                 runs/a/best/                     weights of the best epoch
+
+The loop is our own, around `strategy.run(model.train_step)`: Keras's `fit` cannot go on in the middle of an epoch
+and does not run on several workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from colorize_tf.atomic import write_text
+from colorize_tf.config import RunConfig, save_config, unknown_key
+from colorize_tf.errors import InputError, command_line
+from colorize_tf.flags import Arguments, parse
+
+if TYPE_CHECKING:
+    import keras
+
+    from colorize_tf.checkpoints import Progress
+    from colorize_tf.datasets import Photos
+
+__all__ = ["main", "train"]
+
+HIGHER_IS_BETTER = ("val_psnr", "val_ssim")
+
+_log = logging.getLogger("colorize_tf.train")
+
+
+@command_line
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line -> run folder; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parse(argv)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("colorize_tf").setLevel(logging.INFO)
+    return train(arguments, command=f"python -m colorize_tf.train {shlex.join(argv)}")
+
+
+def train(arguments: Arguments, command: str = "") -> int:
+    """Runs the training that `arguments` describe; returns 0, or 128 + the signal that ended it early."""
+    # TensorFlow takes seconds to import: a wrong flag has been answered before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow cannot do, it raises
+    import keras
+    import tensorflow as tf
+
+    from colorize_tf import checkpoints
+    from colorize_tf.models import build
+    from colorize_tf.phases import Phases
+    from colorize_tf.pipeline import steps_per_epoch, training_batches
+    from colorize_tf.splits import open_splits
+    from colorize_tf.steps import Clock, NanGuard, Stepper, StopSignals
+    from colorize_tf.strategies import open_devices
+
+    config, run = arguments.config, arguments.out
+    options = config.train
+
+    # === Devices and arithmetic ===
+    devices = open_devices(options)
+    share = devices.share_of(config.data.batch)
+    keras.utils.set_random_seed(options.seed)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy("float32" if options.precision == "float32" else f"mixed_{options.precision}")
+    if devices.chief:
+        _check_out(arguments)
+
+    # === Photos ===
+    splits = open_splits(config.data)
+    photos, held_out = splits["train"], splits["val"].take(config.data.val_count)
+    steps = options.steps_per_epoch or steps_per_epoch(photos, config.data.batch)
+
+    # === Model ===
+    with devices.strategy.scope():
+        model = build(config.model.name, **config.model.options())
+        model.compile(learning_rate=options.learning_rate, beta_1=options.beta_1)
+    phases = Phases(model, options)
+
+    # === Start: from a checkpoint of this run, from another run's weights, or from nothing ===
+    progress = checkpoints.Progress(photos=_fingerprint(photos))
+    if arguments.resume and (newest := checkpoints.latest(run)):
+        progress = checkpoints.restore(newest, model)
+        if progress.photos != _fingerprint(photos):
+            remedy = "Give back the same photos, or start a new run with --init-from."
+            raise InputError("--data", "is not what the checkpoint was trained on", config.data.data, remedy)
+    elif options.init_from:
+        checkpoints.load_weights(model, checkpoints.weights_of(Path(options.init_from)))
+
+    # === Batches: step k of the stream depends on the seed and k alone ===
+    def stream(context: Any) -> tf.data.Dataset:
+        local = devices.replicas // context.num_input_pipelines  # each takes one element of the stream per step
+        return training_batches(
+            photos,
+            view=model.view,
+            size=config.model.size,
+            batch=share,
+            seed=options.seed,
+            start_step=progress.total_steps * local,
+            worker=(context.input_pipeline_id, context.num_input_pipelines),
+            **_augmentation(config),
+        )
+
+    batches = iter(devices.strategy.distribute_datasets_from_function(stream))
+
+    # === What happens beside the steps; the chief alone measures and writes ===
+    callbacks: list[keras.callbacks.Callback] = []
+    if devices.chief:
+        _check_best_metric(options.best_metric, model, held_out)
+        callbacks = _callbacks(config, run, model, progress, held_out, steps)
+        _prepare_folder(arguments, command)
+        _log.info("%s photos to learn from, %s to measure on; %s steps an epoch", len(photos), len(held_out), steps)
+    for callback in callbacks:
+        callback.set_model(model)
+    guard, clock, signals = NanGuard(run, devices), Clock(options), StopSignals()
+    stepper, vote = Stepper(devices, model), devices.voter()
+
+    def save() -> None:
+        guard.settle()  # no checkpoint holds a NaN
+        if devices.chief:
+            checkpoints.save(run, model, progress, options.keep)
+        clock.saved()
+
+    # === Steps ===
+    stop = False
+    with signals:
+        while progress.epoch < options.epochs and not stop:
+            step = stepper.prepared(phases.enter(progress.epoch))
+            if progress.step == 0:
+                model.reset_metrics()
+            for callback in callbacks:
+                callback.on_epoch_begin(progress.epoch, {"step": progress.step})
+            started = time.monotonic() - progress.seconds
+            while progress.step < steps and not stop:
+                batch = next(batches)
+                logs, finite = step(batch)
+                progress.step += 1
+                progress.total_steps += 1
+                progress.seconds = time.monotonic() - started
+                guard.look(progress.epoch, progress.total_steps, batch, logs, finite)
+                for callback in callbacks:
+                    callback.on_train_batch_end(progress.step - 1, logs)
+                due, stop = vote(clock.save_due(progress.total_steps), clock.time_is_up or bool(signals.received))
+                if progress.step < steps and (due or stop):
+                    save()
+
+            # === End of an epoch: measure, record, keep the best, save ===
+            if progress.step == steps:
+                guard.settle()
+                row = {
+                    "step": progress.total_steps,
+                    "phase": phases.name(progress.epoch),
+                    "seconds": round(progress.seconds, 2),
+                    "images_per_second": round(steps * config.data.batch / progress.seconds, 2),
+                    **{name: float(value) for name, value in logs.items()},
+                }
+                for callback in callbacks:
+                    callback.on_epoch_end(progress.epoch, row)
+                if devices.chief and _is_best(options.best_metric, row, progress):
+                    checkpoints.save_best(run, model, progress.rows[-1])
+                progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
+                save()
+    guard.settle()
+    if devices.chief:
+        _farewell(run, progress, options.epochs, options.best_metric)
+    return signals.exit_code
+
+
+def _check_out(arguments: Arguments) -> None:
+    """Refuses to write over something that is there."""
+    run = arguments.out
+    if arguments.resume or not run.exists():
+        return
+    if not run.is_dir():
+        raise InputError("--out", "must be a folder", str(run))
+    if not any(run.iterdir()):
+        return
+    if not (run / "config.json").is_file():
+        raise InputError("--out", "is a folder with other things in it, not a run", str(run), "Choose a new folder.")
+    if not arguments.overwrite:
+        remedy = "Go on with it by --resume, replace it by --overwrite, or choose another folder."
+        raise InputError("--out", "already holds a run", str(run), remedy)
+
+
+def _prepare_folder(arguments: Arguments, command: str) -> None:
+    """Writes what the run is; nothing of an earlier one is removed before all else has been found in order."""
+    from colorize_tf.checkpoints import clear_leftovers
+
+    run = arguments.out
+    if arguments.overwrite and run.exists():
+        shutil.rmtree(run)
+    run.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(run)
+    save_config(arguments.config, run / "config.json")
+    commands = run / "command.txt"
+    before = commands.read_text(encoding="utf-8") if commands.is_file() else ""
+    write_text(commands, f"{before}{command}\n")
+
+
+def _callbacks(
+    config: RunConfig, run: Path, model: keras.Model, progress: Progress, held_out: Photos, steps: int
+) -> list[keras.callbacks.Callback]:
+    """In the order in which each may use what the ones before it put into the logs of an epoch."""
+    from colorize_tf import callbacks
+    from colorize_tf.pipeline import evaluation_batches
+
+    options, view, size = config.train, model.view, config.model.size
+    chosen: list[keras.callbacks.Callback] = []
+    if held_out.count:
+        painter = callbacks.Painter(model)
+        measured = evaluation_batches(held_out, view=view, size=size, batch=min(16, held_out.count))
+        chosen.append(callbacks.Quality(painter, measured, view))
+        if rows := min(options.grid_rows, held_out.count):
+            shown = evaluation_batches(held_out.take(rows), view=view, size=size, batch=rows)
+            chosen.append(callbacks.Samples(painter, shown, view, run / "samples"))
+    chosen.append(callbacks.History(run, progress.rows))
+    if options.tensorboard:
+        chosen.append(callbacks.TensorBoard(run / "tensorboard"))
+    return [*chosen, callbacks.Progress(options.epochs, steps, config.data.batch)]
+
+
+def _check_best_metric(name: str, model: keras.Model, held_out: Photos) -> None:
+    columns = [*HIGHER_IS_BETTER, *(metric.name for metric in model.metrics)]
+    if name not in columns:
+        raise unknown_key("--best-metric", name, columns)
+    if name in HIGHER_IS_BETTER and not held_out.count:
+        _log.warning("no photo is left for validation: %s is not measured, and no best weights are kept", name)
+
+
+def _is_best(name: str, row: dict[str, Any], progress: Progress) -> bool:
+    """Whether this epoch beats the ones before; notes its value if so."""
+    value = row.get(name)
+    if value is None:
+        return False
+    better = progress.best is None or (value > progress.best if name in HIGHER_IS_BETTER else value < progress.best)
+    if better:
+        progress.best = value
+    return better
+
+
+def _augmentation(config: RunConfig) -> dict[str, Any]:
+    """What `training_batches` varies; its own default unless `--no-augment`."""
+    from colorize_tf.pipeline import Augment
+
+    return {} if config.data.augment else {"augment": Augment(crop=(1.0, 1.0), flip=False)}
+
+
+def _fingerprint(photos: Photos) -> str:
+    """The photos and their order, as one hexadecimal number."""
+    return hashlib.sha256(b"".join(photos.hashes.tolist())).hexdigest()
+
+
+def _farewell(run: Path, progress: Progress, epochs: int, metric: str) -> None:
+    """The result on stdout."""
+    best = "" if progress.best is None else f"; best {metric} {progress.best:.4g}"
+    print(f"{run}: {progress.epoch} of {epochs} epochs, {progress.total_steps} steps{best}")
+    if progress.epoch < epochs:
+        print(f"go on with: python -m colorize_tf.train --resume --out {shlex.quote(str(run))}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
