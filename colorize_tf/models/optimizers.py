@@ -7,7 +7,39 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["AllReplicasLossScale", "adam", "loss_scaled"]
+__all__ = ["AllReplicasLossScale", "FusedAdam", "adam", "loss_scaled"]
+
+
+@keras.saving.register_keras_serializable(package="colorize_tf")
+class FusedAdam(keras.optimizers.Adam):
+    """Keras's Adam, its update in TensorFlow's one kernel: one pass over memory where the loose operations make ten.
+
+    With the 54 million weights of pix2pix at batch 1 those passes are a third of a step on a CPU. The formula and the
+    meaning of epsilon are the same; results differ by rounding.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.config.backend() != "tensorflow" or self.amsgrad or not hasattr(variable, "handle"):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        index = self._get_variable_index(variable)
+        dtype = variable.dtype
+        step = tf.cast(self.iterations + 1, dtype)
+        beta_1, beta_2 = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=beta_1**step,
+            beta2_power=beta_2**step,
+            lr=tf.cast(learning_rate, dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.constant(self.epsilon, dtype),
+            grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
+        )
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")
@@ -33,7 +65,7 @@ class AllReplicasLossScale(keras.optimizers.LossScaleOptimizer):
 
 def adam(learning_rate: float = 2e-4, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
     """The Adam of the pix2pix paper and of most that followed it."""
-    return keras.optimizers.Adam(learning_rate, beta_1=beta_1)
+    return FusedAdam(learning_rate, beta_1=beta_1, name="adam")
 
 
 def loss_scaled(optimizer: Any, policy: keras.DTypePolicy) -> keras.optimizers.Optimizer:

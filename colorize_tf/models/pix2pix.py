@@ -165,8 +165,6 @@ class Pix2PixRGB(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        if self.phase == "l1":
-            return [self.g_loss_tracker, self.g_l1_tracker]
         return [self.g_loss_tracker, self.g_gan_tracker, self.g_l1_tracker, self.d_loss_tracker]
 
     def compile(
@@ -243,9 +241,10 @@ class Pix2PixRGB(keras.Model):
         }  # fmt: skip
 
     def _log(self, losses: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
-        for metric in self.metrics:
+        known = [metric for metric in self.metrics if metric.name in losses]  # the "l1" phase knows two of the four
+        for metric in known:
             metric.update_state(losses[metric.name], sample_weight=ops.shape(x)[0])
-        return {metric.name: metric.result() for metric in self.metrics}
+        return {metric.name: metric.result() for metric in known}
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")
