@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,8 +111,10 @@ def load_weights(model: keras.Model, path: Path) -> None:
     if not path.is_file():
         raise InputError("checkpoint", "has no weights", str(path))
     try:
-        keras.saving.load_weights(model, path, objects_to_skip=_not_weights(model))
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        with warnings.catch_warnings():  # Keras warns of layers without weights before it raises; the error says it all
+            warnings.filterwarnings("error", "Skipping nested container", UserWarning)
+            keras.saving.load_weights(model, path, objects_to_skip=_not_weights(model))
+    except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
         raise _other_architecture(path, " ".join(str(error).split())) from None
 
 

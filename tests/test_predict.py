@@ -1,0 +1,190 @@
+"""A run folder becomes a colorizer, and whatever is not one becomes one clear line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from colorize_tf.checkpoints import WEIGHTS, save_best
+from colorize_tf.colorspace import rgb_to_lab
+from colorize_tf.config import FAMILIES, RunConfig, save_config
+from colorize_tf.errors import InputError
+from colorize_tf.models import build
+from colorize_tf.predict import RunColorizer, load_run
+
+from .conftest import colourful
+
+
+def make_run(folder: Path, name: str, seed: int = 1, **options: object) -> Path:
+    """A run folder with the random weights of a tiny network, large enough that it paints visible colours."""
+    keras.utils.set_random_seed(seed)
+    config = RunConfig(preset=name, model=FAMILIES[name](name=name, size=32, base_width=4, **options))
+    model = build(name, **config.model.options())
+    for layer in model.generator.layers:
+        layer.set_weights([5 * value if value.ndim == 4 else value for value in layer.get_weights()])
+    folder.mkdir()
+    save_config(config, folder / "config.json")
+    save_best(folder, model, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rgb_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "rgb", "pix2pix-rgb")
+
+
+@pytest.fixture(scope="module")
+def lab_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "lab", "pix2pix-lab")
+
+
+@pytest.fixture(scope="module")
+def noisy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "noisy", "pix2pix-lab", noise="dropout")
+
+
+@pytest.fixture(scope="module")
+def colorizer(lab_run: Path) -> RunColorizer:
+    return RunColorizer(load_run(lab_run))
+
+
+# === Colour ===
+
+
+def test_a_photo_keeps_its_size_and_its_luma(colorizer: RunColorizer) -> None:
+    photo = colourful(1, height=90, width=131)
+    result = colorizer(photo)
+    assert (result.dtype, result.shape) == (np.uint8, photo.shape)
+    difference = np.abs(rgb_to_lab(result / 255.0)[..., 0] - rgb_to_lab(photo / 255.0)[..., 0])
+    assert difference.max() < 0.3
+    assert difference.mean() < 0.1
+
+
+def test_only_luma_is_looked_at(colorizer: RunColorizer) -> None:
+    gray = np.random.default_rng(0).integers(0, 256, (70, 50), dtype=np.uint8)
+    assert np.array_equal(colorizer(gray), colorizer(np.repeat(gray[..., None], 3, axis=-1)))
+
+
+def test_the_network_is_asked_for_ab_of_the_whole_photo(colorizer: RunColorizer) -> None:
+    photo = colourful(2, height=32, width=32)  # the network's own size: nothing is resized
+    luma = rgb_to_lab(photo.astype(np.float32) / 255)[..., 0]
+    ab = np.asarray(colorizer.run.model.colorize(luma[None, ..., None]))[0]
+    result = rgb_to_lab(colorizer(photo) / 255.0)[..., 1:]
+    inside = (result.max(-1) < 60) & (luma > 30) & (luma < 70)
+    assert np.abs(result - ab)[inside].mean() < 1.0
+
+
+def test_raw_output_has_a_lightness_of_its_own(rgb_run: Path) -> None:
+    rgb = RunColorizer(load_run(rgb_run))
+    photo = colourful(3, height=80, width=60)
+    raw = rgb.raw(photo)
+    assert raw.shape == photo.shape
+    assert np.abs(rgb_to_lab(raw / 255.0)[..., 0] - rgb_to_lab(photo / 255.0)[..., 0]).mean() > 5
+
+
+def test_raw_output_needs_a_network_that_gives_rgb(colorizer: RunColorizer) -> None:
+    with pytest.raises(InputError, match="--raw: needs a network that gives RGB. Received: pix2pix-lab"):
+        colorizer.raw(colourful(1))
+
+
+def test_noise_gives_one_picture_for_each_seed(noisy_run: Path) -> None:
+    run = load_run(noisy_run)
+    first, again, other = RunColorizer(run, seed=1), RunColorizer(run, seed=1), RunColorizer(run, seed=2)
+    photo = colourful(4)
+    assert first.stochastic
+    assert np.array_equal(first(photo), first(photo))
+    assert np.array_equal(first(photo), again(photo))
+    assert not np.array_equal(first(photo), other(photo))
+
+
+def test_without_noise_nothing_is_random(colorizer: RunColorizer) -> None:
+    assert not colorizer.stochastic
+
+
+def test_weights_are_those_of_the_run(lab_run: Path, tmp_path: Path) -> None:
+    other = make_run(tmp_path / "other", "pix2pix-lab", seed=2)
+    photo = colourful(5)
+    mine, theirs = (RunColorizer(load_run(path))(photo) for path in (lab_run, other))
+    assert np.array_equal(mine, RunColorizer(load_run(lab_run))(photo))
+    assert not np.array_equal(mine, theirs)
+
+
+# === What names a run ===
+
+
+@pytest.mark.parametrize("part", [".", "best", f"best/{WEIGHTS}"])
+def test_a_run_can_be_named_by_its_folder_or_checkpoint(lab_run: Path, part: str) -> None:
+    run = load_run(lab_run / part)
+    assert run.config.model.name == "pix2pix-lab"
+    assert run.checkpoint.resolve() == (lab_run / "best").resolve()
+
+
+def test_without_a_best_the_newest_checkpoint_counts(lab_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(lab_run, folder)
+    for step in ("step-00000009", "step-00000010"):
+        shutil.copytree(folder / "best", folder / "checkpoints" / step)
+    shutil.rmtree(folder / "best")
+    assert load_run(folder).checkpoint.name == "step-00000010"
+
+
+# === What is no run ===
+
+
+def test_a_missing_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="RUN: does not exist"):
+        load_run(tmp_path / "nowhere")
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a run"):
+        load_run(tmp_path)
+
+
+def test_a_file_that_is_no_checkpoint(lab_run: Path) -> None:
+    with pytest.raises(InputError, match="must be a run folder"):
+        load_run(lab_run / "config.json")
+
+
+def test_a_run_without_a_checkpoint(lab_run: Path, tmp_path: Path) -> None:
+    shutil.copy(lab_run / "config.json", tmp_path)
+    with pytest.raises(InputError, match="no weights yet"):
+        load_run(tmp_path)
+
+
+def test_weights_without_their_config(lab_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(lab_run / "best", tmp_path / "lost" / "best")
+    with pytest.raises(InputError, match="no config.json beside the weights"):
+        load_run(tmp_path / "lost" / "best")
+
+
+def test_a_checkpoint_of_another_architecture(lab_run: Path, rgb_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(lab_run, folder)
+    shutil.copy(rgb_run / "best" / WEIGHTS, folder / "best" / WEIGHTS)
+    with pytest.raises(InputError, match="another architecture"):
+        load_run(folder)
+
+
+def test_a_damaged_checkpoint(lab_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(lab_run, folder)
+    weights = folder / "best" / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    with pytest.raises(InputError) as caught:
+        load_run(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_of_a_newer_version(lab_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "newer"
+    shutil.copytree(lab_run, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "version": 99}))
+    with pytest.raises(InputError, match="newer"):
+        load_run(folder)
