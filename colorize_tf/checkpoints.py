@@ -84,13 +84,12 @@ def latest(run: Path) -> Path | None:
 
 def restore(folder: Path, model: keras.Model) -> Progress:
     """Gives `model` (built and compiled) the exact state saved in `folder`; returns where the run stood."""
-    load_weights(model, folder / WEIGHTS)
     wanted = _state(model)
     try:
         progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
         known = {item.name for item in fields(Progress)}
         progress = Progress(**{key: value for key, value in progress.items() if key in known})
-        with np.load(folder / STATE, allow_pickle=False) as saved:
+        with open(folder / STATE, "rb") as file, np.load(file, allow_pickle=False) as saved:
             values = {name: saved[name] for name in saved.files}
     except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         remedy = "Remove that folder to go on from the one before."
@@ -101,6 +100,7 @@ def restore(folder: Path, model: keras.Model) -> Progress:
             raise _other_architecture(folder, found)
     if extra := values.keys() - wanted.keys():
         raise _other_architecture(folder, sorted(extra)[0])
+    load_weights(model, folder / WEIGHTS)
     for name, variable in wanted.items():
         variable.assign(values[name])
     return progress

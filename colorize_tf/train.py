@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shlex
 import shutil
 import sys
@@ -28,6 +27,7 @@ from colorize_tf.atomic import write_text
 from colorize_tf.config import RunConfig, save_config, unknown_key
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.flags import Arguments, parse
+from colorize_tf.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -49,13 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("colorize_tf").setLevel(logging.INFO)
+    load_tensorflow()
     return train(arguments, command=f"python -m colorize_tf.train {shlex.join(argv)}")
 
 
 def train(arguments: Arguments, command: str = "") -> int:
     """Runs the training that `arguments` describe; returns 0, or 128 + the signal that ended it early."""
     # TensorFlow takes seconds to import: a wrong flag has been answered before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow cannot do, it raises
     import keras
     import tensorflow as tf
 

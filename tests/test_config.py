@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from colorize_tf.config import (
+    CONFIG_VERSION,
+    PRESETS,
+    DataConfig,
+    Pix2PixConfig,
+    RunConfig,
+    TrainConfig,
+    load_config,
+    save_config,
+    with_values,
+)
+from colorize_tf.errors import InputError
+from colorize_tf.flags import parse
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "config.json"
+    save_config(PRESETS["pix2pix-lab"].config, path)
+    return path
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_config_survives_the_file(name: str, tmp_path: Path):
+    config = with_values(PRESETS[name].config, {"freeze": ("a", "b"), "minutes": 1.5, "limit": 3, "size": 64})
+    save_config(config, tmp_path / "config.json")
+    assert load_config(tmp_path / "config.json") == config
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_says_how_to_run_it_and_what_to_expect(name: str):
+    preset = PRESETS[name]
+    words = preset.command.split()
+    assert words[:3] == ["python", "-m", "colorize_tf.train"]
+    assert parse(words[3:]).config.preset == name
+    assert preset.machine and preset.hours and preset.score
+
+
+def test_no_two_fields_share_a_flag():
+    for preset in PRESETS.values():
+        names = [item.name for part in preset.config.parts().values() for item in dataclasses.fields(part)]
+        assert len(names) == len(set(names))
+
+
+def test_every_field_has_help():
+    for kind in (DataConfig, TrainConfig, Pix2PixConfig):
+        for item in dataclasses.fields(kind):
+            assert len(item.metadata["help"]) > 5, item.name
+
+
+def test_newer_config_is_refused(saved: Path):
+    edit(saved, version=CONFIG_VERSION + 1)
+    with pytest.raises(InputError, match=rf"newer colorize_tf; this one reads up to version {CONFIG_VERSION}"):
+        load_config(saved)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"version": "1"}, "whole number as version"),
+        ({"extra": 1}, "Received: extra"),
+        ({"data": [1]}, "JSON dict"),
+        ({"model": {"name": "pix2pix-rbg"}}, "Did you mean pix2pix-rgb?"),
+        ({"train": {"epoch": 3}}, "Did you mean epochs?"),
+        ({"train": {"epochs": "3"}}, "--epochs: must be a whole number"),
+        ({"train": {"epochs": True}}, "--epochs: must be a whole number"),
+        ({"train": {"freeze": [1]}}, "--freeze"),
+    ],
+)
+def test_wrong_config_file_is_one_clear_error(changes: dict[str, object], said: str, saved: Path):
+    edit(saved, **changes)
+    with pytest.raises(InputError) as caught:
+        load_config(saved)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 1}', "\x00\xff"])
+def test_damaged_config_file_is_one_clear_error(content: str, saved: Path):
+    saved.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError):
+        load_config(saved)
+
+
+def test_an_older_file_without_a_later_field_takes_its_default(saved: Path):
+    content = json.loads(saved.read_text())
+    del content["train"]["keep"]
+    saved.write_text(json.dumps(content))
+    assert load_config(saved).train.keep == TrainConfig().keep
+
+
+def test_unknown_value_name_is_refused():
+    with pytest.raises(InputError, match="Did you mean batch"):
+        with_values(RunConfig("p", Pix2PixConfig()), {"batsh": 3})
