@@ -11,24 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorize_tf.checkpoints import WEIGHTS, load_weights, weights_of
 from colorize_tf.colorspace import gamut_clip, lab_to_rgb, rgb_to_lab
 from colorize_tf.config import RunConfig, load_config
 from colorize_tf.errors import InputError
-from colorize_tf.models import build
-from colorize_tf.models.blocks import NoiseDropout
+from colorize_tf.quiet import load_tensorflow
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["Run", "RunColorizer", "load_run"]
 
-Image8 = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Image8: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
 
 CONFIG = "config.json"
 
@@ -48,8 +48,16 @@ def load_run(path: str | Path) -> Run:
 
     The network is rebuilt in float32 whatever precision it was trained in: its weights are stored so.
     """
-    folder, weights = _locate(Path(path))
-    config = load_config(folder / "config.json")
+    path = Path(path)
+    if not path.exists():
+        raise InputError("RUN", "does not exist", str(path))
+    # TensorFlow takes seconds to import: a wrong path has been answered before.
+    load_tensorflow()
+    from colorize_tf.checkpoints import load_weights
+    from colorize_tf.models import build
+
+    folder, weights = _locate(path)
+    config = load_config(folder / CONFIG)
     model = build(config.model.name, **config.model.options(), dtype="float32")
     load_weights(model, weights)
     return Run(folder, weights.parent, config, model)
@@ -64,6 +72,8 @@ class RunColorizer:
 
     def __init__(self, run: Run, *, seed: int = 0) -> None:
         import tensorflow as tf
+
+        from colorize_tf.models.blocks import NoiseDropout
 
         self.run = run
         self.seed = seed
@@ -107,8 +117,8 @@ class RunColorizer:
 
 def _locate(path: Path) -> tuple[Path, Path]:
     """What the user named -> run folder, weights file."""
-    if not path.exists():
-        raise InputError("RUN", "does not exist", str(path))
+    from colorize_tf.checkpoints import WEIGHTS, weights_of
+
     if path.is_file() and not path.name.endswith(".weights.h5"):
         raise InputError("RUN", "must be a run folder, one of its checkpoints, or a .weights.h5 file", str(path))
     weights = path if path.is_file() else path / WEIGHTS
@@ -123,9 +133,10 @@ def _locate(path: Path) -> tuple[Path, Path]:
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """All layers of a model, those of the models in it included."""
     for layer in model.layers:
         yield layer
-        if isinstance(layer, keras.Model):
+        if hasattr(layer, "layers"):
             yield from _layers(layer)
 
 

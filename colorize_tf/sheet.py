@@ -13,6 +13,7 @@ __all__ = ["Cell", "Strip", "contact_sheet"]
 
 SIDE = 256  # of a cell, px
 GAP = 6
+BREAK = 14  # after a strip, px
 TEXT = 13  # font size, px
 LINE = 18
 PAPER, INK, FAINT = (255, 255, 255), (30, 30, 30), (120, 120, 120)
@@ -39,8 +40,10 @@ def contact_sheet(headings: Sequence[str], strips: Sequence[Strip], side: int = 
     font = ImageFont.load_default(TEXT)
     columns = max([len(headings), *(len(strip.cells) for strip in strips)])
     width = columns * (side + GAP) + GAP
-    heights = [LINE + max(_fitted(cell.picture, side).height for cell in strip.cells) + LINE + GAP for strip in strips]
-    sheet = Image.new("RGB", (width, LINE + 2 * GAP + sum(heights)), PAPER)
+    heights = [
+        LINE + max(_fitted(cell.picture, side).height for cell in strip.cells) + LINE + BREAK for strip in strips
+    ]
+    sheet = Image.new("RGB", (width, LINE + GAP + sum(heights)), PAPER)
     draw = ImageDraw.Draw(sheet)
     for column, heading in enumerate(headings):
         draw.text((_left(column, side), GAP), _short(heading, font, side), INK, font)

@@ -12,7 +12,7 @@ import pytest
 
 from colorize_tf.checkpoints import WEIGHTS, save_best
 from colorize_tf.colorspace import rgb_to_lab
-from colorize_tf.config import FAMILIES, RunConfig, save_config
+from colorize_tf.config import FAMILIES, DataConfig, RunConfig, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.models import build
 from colorize_tf.predict import RunColorizer, load_run
@@ -20,10 +20,14 @@ from colorize_tf.predict import RunColorizer, load_run
 from .conftest import colourful
 
 
-def make_run(folder: Path, name: str, seed: int = 1, **options: object) -> Path:
+def make_run(folder: Path, name: str, seed: int = 1, data: DataConfig | None = None, **options: object) -> Path:
     """A run folder with the random weights of a tiny network, large enough that it paints visible colours."""
     keras.utils.set_random_seed(seed)
-    config = RunConfig(preset=name, model=FAMILIES[name](name=name, size=32, base_width=4, **options))
+    config = RunConfig(
+        preset=name,
+        data=data or DataConfig(),
+        model=FAMILIES[name](name=name, **{"size": 32, "base_width": 4, **options}),
+    )
     model = build(name, **config.model.options())
     for layer in model.generator.layers:
         layer.set_weights([5 * value if value.ndim == 4 else value for value in layer.get_weights()])
@@ -88,7 +92,7 @@ def test_raw_output_has_a_lightness_of_its_own(rgb_run: Path) -> None:
 
 
 def test_raw_output_needs_a_network_that_gives_rgb(colorizer: RunColorizer) -> None:
-    with pytest.raises(InputError, match="--raw: needs a network that gives RGB. Received: pix2pix-lab"):
+    with pytest.raises(InputError, match=r"--raw: needs a network that gives RGB\. Received: pix2pix-lab"):
         colorizer.raw(colourful(1))
 
 
@@ -159,7 +163,7 @@ def test_a_run_without_a_checkpoint(lab_run: Path, tmp_path: Path) -> None:
 
 def test_weights_without_their_config(lab_run: Path, tmp_path: Path) -> None:
     shutil.copytree(lab_run / "best", tmp_path / "lost" / "best")
-    with pytest.raises(InputError, match="no config.json beside the weights"):
+    with pytest.raises(InputError, match=r"no config\.json beside the weights"):
         load_run(tmp_path / "lost" / "best")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from colorize_tf.sheet import GAP, LINE, Cell, Strip, contact_sheet
+from colorize_tf.sheet import BREAK, GAP, LINE, Cell, Strip, contact_sheet
 
 
 def solid(colour: tuple[int, int, int], height: int = 32, width: int = 32) -> np.ndarray:
@@ -35,7 +35,7 @@ def test_large_and_oblong_pictures_are_fitted_whole() -> None:
 def test_captions_leave_ink_and_long_ones_stay_in_their_column() -> None:
     cells = [Cell(solid((255, 255, 255)), "x" * 400), Cell(solid((255, 255, 255)))]
     sheet = np.asarray(contact_sheet(["", ""], [Strip("", cells)], side=64))
-    captions = (sheet < 200).any(-1)[-LINE - GAP :]
+    captions = (sheet < 200).any(-1)[-LINE - BREAK :]
     assert captions[:, : GAP + 64].any()
     assert not captions[:, GAP + 64 :].any()
 

@@ -1,0 +1,266 @@
+"""How good colorizers are, on photos whose colours are known: colorizers x photos -> rows, table, contact sheet.
+
+    python -m colorize_tf.evaluate runs/a runs/b --data folder:photos --out results
+
+The protocol is in docs/evaluation.md. Every photo is squashed to one square size, every colorizer sees it as it would
+see a photo from disk, and is compared with it as uint8 RGB. A baseline that adds no colour at all is always there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from colorize_tf import metrics
+from colorize_tf.atomic import atomic_path, write_text
+from colorize_tf.colorspace import luma_to_gray, rgb_to_lab
+from colorize_tf.datasets import Photos, Rejected, open_source
+from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.predict import Run, RunColorizer, load_run
+from colorize_tf.sheet import Cell, Strip, contact_sheet
+from colorize_tf.splits import open_splits
+from colorize_tf.summary import Row, Summary, csv_text, json_text, markdown_table, summarize
+
+__all__ = ["GRAY", "Evaluation", "evaluate", "gray_baseline", "judge", "main", "squashed"]
+
+Image8: TypeAlias = NDArray[np.uint8]
+Painter: TypeAlias = Callable[[Image8], Image8]  # uint8 [H,W,3], of which it may use L alone -> uint8 RGB [H,W,3]
+
+GRAY = "gray"
+RESULT = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out, and what could not be used."""
+
+    size: int
+    rows: tuple[Row, ...]
+    judged: tuple[int, ...]  # indices of the photos that the rows are about, in their order
+    unreadable: tuple[Rejected, ...]
+
+
+def evaluate(colorizers: Mapping[str, Painter], photos: Photos, size: int, *, quiet: bool | None = None) -> Evaluation:
+    """Colorizers by name and photos -> one row for each pair, the gray baseline's first."""
+    painters = {GRAY: gray_baseline, **colorizers}
+    rows: list[Row] = []
+    judged: list[int] = []
+    unreadable: list[Rejected] = []
+    for index in tqdm(range(photos.count), desc="photos", unit="photo", file=sys.stderr, disable=quiet):
+        name = str(photos.names[index])
+        try:
+            truth = squashed(photos.image(index), size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            unreadable.append(Rejected(name, str(error)))
+            continue
+        if not judged:
+            for paint in painters.values():  # the first call compiles; its time is nobody's latency
+                paint(truth)
+        judged.append(index)
+        rows += judge(name, truth, painters)
+    if not judged:
+        raise RunError(f"none of the {photos.count} photos of {photos.source} could be read")
+    return Evaluation(size, tuple(rows), tuple(judged), tuple(unreadable))
+
+
+def judge(name: str, truth: Image8, colorizers: Mapping[str, Painter]) -> list[Row]:
+    """One photo uint8 RGB [H,W,3] -> a row for every colorizer."""
+    rows = []
+    for colorizer, paint in colorizers.items():
+        start = time.perf_counter()
+        predicted = paint(truth)
+        elapsed = 1e3 * (time.perf_counter() - start)
+        rows.append(Row(name, colorizer, milliseconds=elapsed, **metrics.measure(truth, predicted)))
+    return rows
+
+
+def gray_baseline(image: Image8) -> Image8:
+    """uint8 RGB [H,W,3] -> the neutral picture of the same L: what doing nothing scores."""
+    gray = luma_to_gray(rgb_to_lab(image.astype(np.float32) / 255)[..., 0])
+    return np.repeat((gray * 255 + 0.5).astype(np.uint8)[..., None], 3, axis=-1)
+
+
+def squashed(image: Image8, size: int) -> Image8:
+    """uint8 RGB [H,W,3] -> [size,size,3], bicubic (with the antialiasing of Pillow), not cropped."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def drawn(photos: Photos, count: int) -> Photos:
+    """At most `count` of the photos, chosen at random but always the same, in their order."""
+    return photos.pick(np.sort(np.random.default_rng(0).permutation(photos.count)[:count]))
+
+
+def table(summaries: Sequence[Summary], size: int) -> str:
+    """Summaries -> Markdown: what was measured in one line, then the table."""
+    first = summaries[0]
+    lines = [
+        f"{first.photos} photos at {size}×{size}, colourfulness of the truth {first.true_colourfulness:.1f}.",
+        "Means, with 95 % bootstrap intervals in brackets.",
+    ]
+    lines += [f"{s.colorizer}: {s.identical} equal to the truth, left out of PSNR." for s in summaries if s.identical]
+    return "\n".join([" ".join(lines), "", markdown_table(summaries)])
+
+
+def examples(evaluation: Evaluation, colorizer: str, *, each: int = 2, seed: int = 0) -> list[tuple[str, int]]:
+    """Photos worth looking at -> (why, position among the judged): best, median, worst gain over gray, and random."""
+    gained = _gain(evaluation.rows, colorizer)
+    order = sorted(range(len(gained)), key=lambda position: -gained[position])
+    middle = max(0, len(order) // 2 - each // 2)
+    random = np.random.default_rng(seed).permutation(len(order)).tolist()
+    wanted = [("best", order[:each]), ("median", order[middle : middle + each]), ("worst", order[-each:])]
+    chosen: dict[int, str] = {}
+    for why, positions in wanted:
+        for position in positions:
+            chosen.setdefault(position, why)
+    chosen |= dict.fromkeys([one for one in random if one not in chosen][: 2 * each], "random")
+    return [(f"{why}: {colorizer} {gained[position]:+.2f} dB over gray", position) for position, why in chosen.items()]
+
+
+def _gain(rows: Sequence[Row], colorizer: str) -> list[float]:
+    """PSNR over that of the gray baseline, dB, per photo; 0 where both are perfect."""
+    own = [row.psnr for row in rows if row.colorizer == colorizer]
+    gray = [row.psnr for row in rows if row.colorizer == GRAY]
+    return [0.0 if a == b else a - b for a, b in zip(own, gray, strict=True)]
+
+
+def sheet(evaluation: Evaluation, photos: Photos, colorizers: Mapping[str, Painter]) -> Image.Image:
+    """The chosen photos as gray | every colorizer | truth, with their scores; chosen for the last colorizer given."""
+    painters = {GRAY: gray_baseline, **colorizers}
+    width = len(painters)
+    strips = []
+    for why, position in examples(evaluation, list(painters)[-1]):
+        truth = squashed(photos.image(evaluation.judged[position]), evaluation.size)
+        rows = evaluation.rows[position * width : (position + 1) * width]
+        cells = [Cell(paint(truth), _caption(row)) for paint, row in zip(painters.values(), rows, strict=True)]
+        cells.append(Cell(truth, f"colourful {rows[0].true_colourfulness:.0f}"))
+        strips.append(Strip(f"{why} · {rows[0].photo}", cells))
+    return contact_sheet([*painters, "truth"], strips)
+
+
+def _caption(row: Row) -> str:
+    return f"{row.psnr:.1f} dB · ab {row.ab_error:.1f} · colourful {row.colourfulness:.0f}"
+
+
+# === Command ===
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m colorize_tf.evaluate`."""
+    result = argparse.ArgumentParser(
+        prog="python -m colorize_tf.evaluate",
+        description="Scores trained runs on photos whose colours are known, beside a gray baseline. Prints a table.",
+        epilog="example: python -m colorize_tf.evaluate runs/a runs/b --data folder:photos --out results",
+    )
+    add = result.add_argument
+    add("runs", nargs="+", metavar="RUN", help="run folder, one of its checkpoints, or its .weights.h5 file")
+    add(
+        "--data",
+        metavar="SOURCE",
+        help="photos, such as folder:PATH (default: what the runs' own data kept for --split)",
+    )
+    add("--split", choices=("train", "val", "test"), help="part of the runs' own data (default: test)")
+    add("--size", type=int, help="side of the squares to compare (default: that of the largest network)")
+    add("--limit", type=int, metavar="N", help="only N photos, drawn at random but always the same")
+    add("--out", type=Path, metavar="DIR", help="write rows.csv, table.md, sheet.png and evaluation.json there")
+    add("--overwrite", action="store_true", help="replace an evaluation that is in DIR")
+    add("--json", action="store_true", help="print the summary as JSON instead of a table")
+    return result
+
+
+@command_line
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line -> scores on stdout and in a folder; returns the exit code."""
+    given = parser().parse_args(argv)
+    out: Path | None = given.out
+    if out is not None and (out / RESULT).exists() and not given.overwrite:
+        raise InputError("--out", "holds an evaluation already", str(out), "Name another folder or add --overwrite.")
+    if given.size is not None and given.size < metrics.SSIM_WINDOW:
+        raise InputError("--size", f"must be at least {metrics.SSIM_WINDOW}, the window of SSIM", given.size)
+    if given.limit is not None and given.limit < 1:
+        raise InputError("--limit", "must be at least 1", given.limit)
+    if given.data is not None and given.split is not None:
+        raise InputError("--split", "is a part of the runs' own data, and --data names other photos", given.split)
+    names = _names(given.runs)
+    runs = [load_run(path) for path in given.runs]
+    photos = _own_photos(runs, given.split or "test") if given.data is None else open_source(given.data)
+    if given.limit is not None:
+        photos = drawn(photos, given.limit)
+    size = given.size or max(run.model.size for run in runs)
+    colorizers = _painters(names, runs)
+
+    evaluation = evaluate(colorizers, photos, size)
+    left_out = (*photos.rejected, *evaluation.unreadable)
+    for bad in evaluation.unreadable:
+        print(f"left out {bad.name}: {bad.reason}", file=sys.stderr)
+    summaries = summarize(evaluation.rows)
+    protocol = {"data": photos.source, "split": None if given.data else given.split or "test", "limit": given.limit}
+    result = {
+        "protocol": {**protocol, "photos": len(evaluation.judged), "size": size, "resize": "bicubic squash"},
+        "runs": {name: str(run.checkpoint) for name, run in zip(names, runs, strict=True)},
+        "summaries": summaries,
+        "left_out": [dataclasses.asdict(bad) for bad in left_out],
+    }
+    text = table(summaries, size)
+    if left_out:
+        text += f"\n\n{len(left_out)} photos could not be read and are left out."
+    print(json_text(result).rstrip() if given.json else text)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(out / "rows.csv", csv_text(evaluation.rows))
+        write_text(out / "table.md", text + "\n")
+        with atomic_path(out / "sheet.png") as temporary:
+            sheet(evaluation, photos, colorizers).save(temporary)
+        write_text(out / RESULT, json_text({**result, "rows": evaluation.rows}))  # last: it says that all is there
+        print(f"wrote {out}", file=sys.stderr)
+    return 0
+
+
+def _own_photos(runs: Sequence[Run], split: str) -> Photos:
+    """The photos that all these runs kept for `split`."""
+    data = runs[0].config.data
+    splits = [
+        (one.data, one.subset, one.val_share, one.test_share, one.near_gray) for one in (r.config.data for r in runs)
+    ]
+    if len(set(splits)) > 1:
+        raise InputError("--data", "must be given where runs have different photos or splits", splits)
+    photos = open_splits(data)[split]
+    if photos.count == 0:
+        raise InputError("--split", f"the runs kept no photos of {data.data} for it", split, "Name photos with --data.")
+    return photos
+
+
+def _painters(names: Sequence[str], runs: Sequence[Run]) -> dict[str, Painter]:
+    """Runs -> painters by name, an RGB network's raw output before it."""
+    painters: dict[str, Painter] = {}
+    for name, run in zip(names, runs, strict=True):
+        colorizer = RunColorizer(run)
+        if colorizer.paints:
+            painters[f"{name} (raw)"] = colorizer.raw
+        painters[name] = colorizer
+    return painters
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """The shortest endings of the paths that tell them, and the baseline, apart."""
+    parts = [Path(path).absolute().parts for path in paths]
+    if len(set(parts)) < len(parts):
+        raise InputError("RUN", "each may be given once", list(paths))
+    depth = 1
+    while len({(GRAY,), *(part[-depth:] for part in parts)}) <= len(parts):
+        depth += 1
+    return ["/".join(part[-depth:]) for part in parts]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
