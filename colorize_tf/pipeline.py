@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from colorize_tf.colorspace import encode_ab, encode_luma, encode_rgb, rgb_to_gray, rgb_to_lab
 from colorize_tf.datasets import Photos, Unpaired
-from colorize_tf.datasets.photos import JPEG
+from colorize_tf.datasets.examine import JPEG
 from colorize_tf.errors import InputError
 
 __all__ = ["VIEWS", "Augment", "evaluation_batches", "steps_per_epoch", "training_batches"]

@@ -5,7 +5,7 @@ tar:GLOB         uncompressed tar archives of photos
 tfrecord:GLOB    TFRecord shards, our own (`python -m colorize_tf.datasets pack`) or others with encoded images
 """
 
-from colorize_tf.datasets.index import cache_root
+from colorize_tf.datasets.cache import cache_root
 from colorize_tf.datasets.photos import FRACTIONS, Photos, Rejected, Unpaired, split_counts
 from colorize_tf.datasets.sources import MAX_BAD_SHARE, open_source, open_unpaired
 

@@ -1,27 +1,29 @@
-"""Looks at one encoded photo: usable as it is, or why not."""
+"""Looks at one encoded photo: usable as it is, usable once converted, or why not."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from colorize_tf.colorspace import rgb_to_lab
-from colorize_tf.datasets.photos import JPEG, PNG
 
-__all__ = ["IMAGE_SUFFIXES", "SMALLEST", "Examined", "RejectError", "examine"]
+__all__ = ["IMAGE_SUFFIXES", "JPEG", "LARGEST", "PNG", "Examined", "RejectError", "examine"]
+
+JPEG, PNG = 0, 1  # what a training graph decodes, as coded in `Examined.format`; all else is converted beforehand
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
 )
-SMALLEST = 32  # pixels of the shorter side; below it a photo is an icon
+LARGEST = 1 << 28  # pixels: beyond it a file is a decompression bomb, or a panorama to be cut up first
 
-_LARGEST = 1 << 28  # pixels: beyond it a file is a decompression bomb or needs tiling, not training
 _ORIENTATION_TAG = 0x0112
+# What PIL and TensorFlow both turn into the same 8-bit RGB: all else is converted once.
+_DIRECT = {"JPEG": ("RGB", "L"), "MPO": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1")}
+_BROKEN = (OSError, ValueError, SyntaxError, KeyError, EOFError, IndexError, TypeError, OverflowError, Warning)
 
 
 class RejectError(Exception):
@@ -30,51 +32,87 @@ class RejectError(Exception):
 
 @dataclass(frozen=True)
 class Examined:
-    """What the index keeps of a photo; `encoded` is what the training graph will decode."""
+    """What is known of a photo; `converted` is a PNG to decode in its place, where it needs one."""
 
-    encoded: bytes
     sha256: str
     format: int
     height: int
     width: int
     orientation: int
     chroma: float
+    converted: bytes | None = None
 
 
-def examine(original: bytes, *, smallest: int = SMALLEST) -> Examined:
-    """Encoded photo of any kind -> JPEG or PNG that TensorFlow decodes, with its measures, or RejectError."""
-    import tensorflow as tf
+def examine(original: bytes) -> Examined:
+    """An encoded photo of any kind -> its measures and, unless TensorFlow decodes it right, an upright PNG of it.
 
+    The judge of damage is TensorFlow's own decoder where that will read the photo in training: what passes here cannot
+    stop an epoch. (PIL forgives some files that TensorFlow refuses.) Of an animation the first frame is taken; 16 bits
+    become 8; transparency is laid on white.
+    """
     sha256 = hashlib.sha256(original).hexdigest()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of broken EXIF and of bombs: the size is judged below
-            with Image.open(io.BytesIO(original)) as image:
-                kind, mode, (width, height) = image.format, image.mode, image.size
-                orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RejectError("not a readable picture") from error
-    if min(width, height) < smallest:
-        raise RejectError(f"smaller than {smallest} pixels")
-    if width * height > _LARGEST:
-        raise RejectError("larger than 268 megapixels")
-    if orientation not in range(1, 9):
-        orientation = 1
-    if kind == "JPEG" and mode in ("RGB", "L"):
-        try:
-            thumbnail = tf.io.decode_jpeg(original, channels=3, ratio=8).numpy()
-        except tf.errors.InvalidArgumentError as error:
-            raise RejectError("damaged JPEG") from error
-        return Examined(original, sha256, JPEG, height, width, orientation, _chroma(thumbnail))
-    try:
         with Image.open(io.BytesIO(original)) as image:
-            rgb = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise RejectError(f"damaged {kind}") from error
+            kind, mode, (width, height) = image.format or "", image.mode, image.size
+            if width * height > LARGEST:
+                raise RejectError(f"larger than {LARGEST >> 20} megapixels")
+            if mode in _DIRECT.get(kind, ()) and "transparency" not in image.info:
+                thumbnail = _decode_small(original, kind)
+                format_ = PNG if kind == "PNG" else JPEG
+                return Examined(sha256, format_, height, width, _orientation(image), _chroma(thumbnail))
+            rgb = _eight_bit_rgb(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise RejectError(f"larger than {LARGEST >> 20} megapixels") from error
+    except Image.UnidentifiedImageError as error:
+        raise RejectError("not a picture") from error
+    except _BROKEN as error:
+        raise RejectError("damaged") from error
     buffer = io.BytesIO()
     rgb.save(buffer, "PNG", compress_level=1)
-    chroma = _chroma(np.asarray(rgb.resize((max(1, width // 8), max(1, height // 8)), Image.Resampling.BOX)))
-    return Examined(buffer.getvalue(), sha256, PNG, height, width, orientation, chroma)
+    small = rgb.resize((max(1, rgb.width // 8), max(1, rgb.height // 8)), Image.Resampling.BOX)
+    return Examined(sha256, PNG, rgb.height, rgb.width, 1, _chroma(np.asarray(small)), buffer.getvalue())
+
+
+def _decode_small(original: bytes, kind: str) -> np.ndarray:
+    """Decodes as training will, JPEG at an eighth: uint8 RGB [H, W, 3]."""
+    import tensorflow as tf
+
+    try:
+        with tf.device("CPU:0"):
+            if kind == "PNG":
+                pixels = tf.io.decode_png(original, channels=3)
+                return pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)].numpy()
+            return tf.io.decode_jpeg(original, channels=3, ratio=8).numpy()
+    except tf.errors.OpError as error:
+        raise RejectError("damaged") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8; anything unreadable counts as upright."""
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # a photo is not refused for its metadata, whatever that holds
+        return 1
+    return int(value) if value in range(1, 9) else 1
+
+
+def _eight_bit_rgb(image: Image.Image) -> Image.Image:
+    """The first frame, upright, 8-bit RGB."""
+    image.load()
+    try:
+        upright = ImageOps.exif_transpose(image)
+    except _BROKEN:  # of the metadata: the pixels have been read
+        upright = image
+    if upright.mode.startswith("I"):  # 16-bit gray; PIL's own conversion would clip it at 255
+        values = np.asarray(upright).astype(np.int64)
+        upright = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
+    elif upright.mode == "F":
+        raise RejectError("floating-point pixels")
+    if "A" in upright.getbands() or "a" in upright.getbands() or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        upright = Image.alpha_composite(ground, layer)
+    return upright.convert("RGB")
 
 
 def _chroma(rgb: np.ndarray) -> float:

@@ -1,34 +1,37 @@
-"""Examines the entries of a source on all cores and gathers what they are into `Photos`."""
+"""Examines the entries of a source, each once in its life, and gathers what they are into `Photos`."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
+from tqdm import tqdm
 
 from colorize_tf.atomic import write_bytes
-from colorize_tf.datasets.examine import SMALLEST, Examined, RejectError, examine
+from colorize_tf.datasets.cache import cache_root
+from colorize_tf.datasets.examine import Examined, RejectError, examine
+from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected
 
-__all__ = ["Entry", "Row", "cache_root", "examined", "gather"]
+__all__ = ["Entry", "Row", "examine_entries", "gather"]
 
-T, U = TypeVar("T"), TypeVar("U")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate: a byte range of a file, its name and class."""
+    """A candidate: a byte range of a file, when that file was changed (ns), its name and class."""
 
     name: str
     path: str
     offset: int
     length: int
+    stamp: int = 0
     label: str = ""
 
     def read(self) -> bytes:
@@ -39,97 +42,163 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """An accepted entry: where the bytes to decode lie, and its measures."""
+    """An accepted entry: where the bytes to decode lie, and what is known of it."""
 
     entry: Entry
-    sha256: str
-    format: int
-    height: int
-    width: int
-    orientation: int
-    chroma: float
+    known: Examined
 
 
-def cache_root() -> Path:
-    """Where converted photos, streamed sources and indexes are kept: $COLORIZE_TF_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("COLORIZE_TF_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorize_tf"
+def examine_entries(entries: Iterable[Entry], total: int | None = None) -> Iterator[Row | Rejected]:
+    """Entries -> rows and rejections, in order.
 
+    What an entry is, is remembered by path, byte range and time of change, so a source is examined once. What had to
+    be converted is kept in the cache folder and read from there.
+    """
+    memory = _Memory(cache_root() / "index-1.sqlite3")
 
-def examined(entries: Iterable[Entry], *, smallest: int = SMALLEST) -> Iterator[tuple[Entry, bytes, Examined | str]]:
-    """(entry, original bytes, what it is or why it is rejected) for each entry, in order, on all cores."""
-
-    def look(entry: Entry) -> tuple[Entry, bytes, Examined | str]:
-        original = b""
+    def look(item: tuple[Entry, Examined | str | None]) -> tuple[Entry, Examined | str, bool]:
+        entry, known = item
+        if isinstance(known, Examined) and known.converted is not None and not _converted(known).is_file():
+            known = None
+        if known is not None:
+            return entry, known, False
         try:
-            original = entry.read()
-            return entry, original, examine(original, smallest=smallest)
+            result = examine(entry.read())
         except RejectError as error:
-            return entry, original, str(error)
+            return entry, str(error), True
         except OSError as error:
-            return entry, original, error.strerror or "unreadable"
+            # Not remembered: a file that cannot be read now may be readable tomorrow.
+            return entry, error.strerror or "unreadable", False
+        if result.converted is not None:
+            _converted(result).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(_converted(result), result.converted)
+            result = replace(result, converted=b"")
+        return entry, result, True
 
-    yield from _parallel(look, entries)
+    items = ((entry, memory.recall(entry)) for entry in entries)
+    progress = tqdm(parallel(look, items), "examining photos", total, unit="photo", disable=None, delay=1, leave=False)
+    try:
+        for entry, known, new in progress:
+            if new:
+                memory.keep(entry, known)
+            yield Rejected(entry.name, known) if isinstance(known, str) else Row(_where(entry, known), known)
+    finally:
+        memory.close()
 
 
-def gather(source: str, rows: Iterable[Row | Rejected]) -> Photos:
-    """Rows and rejections -> Photos, in the rows' order."""
+def gather(source: str, rows: Iterable[Row | Rejected], smallest: int) -> Photos:
+    """Rows and rejections -> Photos, in the rows' order; photos with a side below `smallest` are rejected too."""
     good: list[Row] = []
     rejected: list[Rejected] = []
     for row in rows:
-        if isinstance(row, Row):
-            good.append(row)
-        else:
+        if isinstance(row, Rejected):
             rejected.append(row)
-    files = {path: number for number, path in enumerate(dict.fromkeys(row.entry.path for row in good))}
-    label_names = tuple(sorted({row.entry.label for row in good} - {""}))
-    numbers = {name: number for number, name in enumerate(label_names)}
-    labelled = bool(good) and all(row.entry.label for row in good)
+        elif min(row.known.height, row.known.width) < smallest:
+            rejected.append(Rejected(row.entry.name, f"smaller than {smallest} pixels"))
+        else:
+            good.append(row)
+    entries, known = [row.entry for row in good], [row.known for row in good]
+    files = {path: number for number, path in enumerate(dict.fromkeys(entry.path for entry in entries))}
+    classes = tuple(sorted({entry.label for entry in entries}))
+    labelled = bool(classes) and "" not in classes
+    numbers = {name: number for number, name in enumerate(classes)}
     names = np.empty(len(good), dtype=object)
-    names[:] = [row.entry.name for row in good]
+    names[:] = [entry.name for entry in entries]
     return Photos(
         source=source,
         files=tuple(files),
-        file=np.array([files[row.entry.path] for row in good], np.int32),
-        offset=np.array([row.entry.offset for row in good], np.int64),
-        length=np.array([row.entry.length for row in good], np.int64),
-        format=np.array([row.format for row in good], np.uint8),
-        height=np.array([row.height for row in good], np.int32),
-        width=np.array([row.width for row in good], np.int32),
-        orientation=np.array([row.orientation for row in good], np.uint8),
-        chroma=np.array([row.chroma for row in good], np.float32),
-        hashes=np.array([row.sha256 for row in good], "S64"),
+        file=np.array([files[entry.path] for entry in entries], np.int32),
+        offset=np.array([entry.offset for entry in entries], np.int64),
+        length=np.array([entry.length for entry in entries], np.int64),
+        format=np.array([one.format for one in known], np.uint8),
+        height=np.array([one.height for one in known], np.int32),
+        width=np.array([one.width for one in known], np.int32),
+        orientation=np.array([one.orientation for one in known], np.uint8),
+        chroma=np.array([one.chroma for one in known], np.float32),
+        hashes=np.array([one.sha256 for one in known], "S64"),
         names=names,
-        labels=np.array([numbers[row.entry.label] for row in good], np.int32) if labelled else None,
-        label_names=label_names if labelled else (),
+        labels=np.array([numbers[entry.label] for entry in entries], np.int32) if labelled else None,
+        label_names=classes if labelled else (),
         rejected=tuple(rejected),
     )
 
 
-def look_up(entries: Iterable[Entry], *, smallest: int = SMALLEST) -> Iterator[Row | Rejected]:
-    """Examines entries where they lie; what had to be converted is kept in the cache folder and read from there."""
-    for entry, original, result in examined(entries, smallest=smallest):
-        if isinstance(result, str):
-            yield Rejected(entry.name, result)
-            continue
-        if result.encoded is not original:
-            path = cache_root() / "converted" / result.sha256[:2] / f"{result.sha256}.png"
+def _converted(known: Examined) -> Path:
+    return cache_root() / "converted" / known.sha256[:2] / f"{known.sha256}.png"
+
+
+def _where(entry: Entry, known: Examined) -> Entry:
+    """The entry itself, or the converted file that stands for it."""
+    if known.converted is None:
+        return entry
+    path = _converted(known)
+    return Entry(entry.name, str(path), 0, path.stat().st_size, 0, entry.label)
+
+
+class _Memory:
+    """What is known of each entry, in a small database; without one, everything is simply examined again."""
+
+    def __init__(self, path: Path) -> None:
+        self._database: sqlite3.Connection | None = None
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, result.encoded)
-            entry = Entry(entry.name, str(path), 0, len(result.encoded), entry.label)
-        yield Row(entry, result.sha256, result.format, result.height, result.width, result.orientation, result.chroma)
+            self._database = sqlite3.connect(path, timeout=30)
+            with self._database:
+                self._database.execute(
+                    "CREATE TABLE IF NOT EXISTS photo (path BLOB, offset INTEGER, length INTEGER, stamp INTEGER,"
+                    " reason TEXT, sha256 TEXT, format INTEGER, height INTEGER, width INTEGER, orientation INTEGER,"
+                    " chroma REAL, converted INTEGER, PRIMARY KEY (path, offset)) WITHOUT ROWID"
+                )
+        except (sqlite3.Error, OSError) as error:
+            self._forget(error)
+        self._new: list[tuple[object, ...]] = []
 
+    def recall(self, entry: Entry) -> Examined | str | None:
+        """What it is, why it was rejected, or None if it is new or has changed."""
+        if self._database is None:
+            return None
+        query = (
+            "SELECT reason, sha256, format, height, width, orientation, chroma, converted FROM photo"
+            " WHERE path = ? AND offset = ? AND length = ? AND stamp = ?"
+        )
+        place = (os.fsencode(entry.path), entry.offset, entry.length, entry.stamp)  # a path need not be Unicode
+        try:
+            found = self._database.execute(query, place).fetchone()
+        except sqlite3.Error as error:
+            self._forget(error)
+            return None
+        if found is None:
+            return None
+        reason, sha256, *measures, converted = found
+        return reason if reason else Examined(sha256, *measures, b"" if converted else None)
 
-def _parallel(function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """map() over threads, in order, with a bounded number under way so that no source is read into memory whole."""
-    workers = os.cpu_count() or 1
-    iterator = iter(items)
-    with ThreadPoolExecutor(workers) as pool:
-        pending = [pool.submit(function, item) for item in islice(iterator, 4 * workers)]
-        while pending:
-            first, pending = pending[0], pending[1:]
-            result = first.result()
-            pending.extend(pool.submit(function, item) for item in islice(iterator, 1))
-            yield result
+    def keep(self, entry: Entry, known: Examined | str) -> None:
+        place = (os.fsencode(entry.path), entry.offset, entry.length, entry.stamp)
+        if isinstance(known, str):
+            self._new.append((*place, known, "", 0, 0, 0, 0, 0.0, 0))
+        else:
+            measures = (known.format, known.height, known.width, known.orientation, known.chroma)
+            self._new.append((*place, "", known.sha256, *measures, int(known.converted is not None)))
+        if len(self._new) >= 1000:
+            self._write()
+
+    def close(self) -> None:
+        self._write()
+        if self._database is not None:
+            self._database.close()
+
+    def _write(self) -> None:
+        if self._database is not None and self._new:
+            try:
+                with self._database:
+                    places = ", ".join("?" * 12)
+                    self._database.executemany(f"INSERT OR REPLACE INTO photo VALUES ({places})", self._new)
+            except sqlite3.Error as error:
+                self._forget(error)
+        self._new = []
+
+    def _forget(self, error: Exception) -> None:
+        _log.info("no index is kept between runs: %s", error)
+        if self._database is not None:
+            self._database.close()
+        self._database = None

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from colorize_tf.datasets.examine import Examined
 from colorize_tf.errors import InputError
 
-__all__ = ["FRACTIONS", "JPEG", "PNG", "Photos", "Rejected", "Unpaired", "split_counts"]
-
-JPEG, PNG = 0, 1  # the two codes of `Photos.format`: what a training graph decodes; all else is converted beforehand
+__all__ = ["FRACTIONS", "Photos", "Rejected", "Unpaired", "split_counts"]
 
 FRACTIONS: Mapping[str, float] = {"train": 0.9, "val": 0.05, "test": 0.05}
 
@@ -52,7 +51,7 @@ class Photos:
     file: np.ndarray  # int32, index into files
     offset: np.ndarray  # int64
     length: np.ndarray  # int64
-    format: np.ndarray  # uint8, JPEG or PNG
+    format: np.ndarray  # uint8, examine.JPEG or PNG
     height: np.ndarray  # int32
     width: np.ndarray  # int32
     orientation: np.ndarray  # uint8
@@ -78,6 +77,12 @@ class Photos:
     def take(self, count: int) -> Photos:
         """The first `count` photos."""
         return self.pick(np.arange(min(count, self.count)))
+
+    def known(self, index: int) -> Examined:
+        """What was found out about one photo."""
+        measures = (self.format, self.height, self.width, self.orientation)
+        format_, height, width, orientation = (int(values[index]) for values in measures)
+        return Examined(self.hashes[index].decode(), format_, height, width, orientation, float(self.chroma[index]))
 
     def encoded(self, index: int) -> bytes:
         """The stored JPEG or PNG bytes of one photo."""

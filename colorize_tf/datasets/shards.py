@@ -1,15 +1,12 @@
-"""TFRecord shards of encoded photos: written through TensorFlow, read without it, any photo at a byte range."""
+"""Reads TFRecord shards without TensorFlow, and tells at which byte each photo lies."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-__all__ = ["ShardError", "ShardWriter", "parse_example", "records"]
-
-SHARD_BYTES = 256 << 20
+__all__ = ["ShardError", "parse_example", "records"]
 
 
 class ShardError(Exception):
@@ -117,45 +114,3 @@ def _masked_crc(data: bytes) -> int:
         crc = _CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     crc ^= 0xFFFFFFFF
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-class ShardWriter:
-    """Writes examples into `folder` as NAME-00000-of-00007.tfrecord and so on; use it as a context manager."""
-
-    def __init__(self, folder: Path, name: str = "photos", shard_bytes: int = SHARD_BYTES) -> None:
-        self.folder, self.name, self.shard_bytes = folder, name, shard_bytes
-        self.count = 0
-        self._paths: list[Path] = []
-        self._writer: Any = None
-        self._written = 0
-
-    def __enter__(self) -> ShardWriter:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        if kind is None:
-            for number, path in enumerate(self._paths):
-                path.rename(self.folder / f"{self.name}-{number:05d}-of-{len(self._paths):05d}.tfrecord")
-
-    def write(self, features: dict[str, bytes | int | float]) -> None:
-        """One record: bytes, int and float features by name."""
-        import tensorflow as tf
-
-        if self._writer is None or self._written >= self.shard_bytes:
-            if self._writer is not None:
-                self._writer.close()
-            self._paths.append(self.folder / f"{self.name}-{len(self._paths):05d}.partial")
-            self._writer, self._written = tf.io.TFRecordWriter(str(self._paths[-1])), 0
-        lists = {
-            bytes: lambda value: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])),
-            int: lambda value: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])),
-            float: lambda value: tf.train.Feature(float_list=tf.train.FloatList(value=[value])),
-        }
-        feature = {name: lists[type(value)](value) for name, value in features.items()}
-        example = tf.train.Example(features=tf.train.Features(feature=feature))
-        record = example.SerializeToString(deterministic=True)
-        self._writer.write(record)
-        self._written += len(record)
-        self.count += 1

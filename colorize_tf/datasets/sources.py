@@ -1,24 +1,36 @@
-"""Opens a source by its name: folder:PATH, tar:GLOB, tfrecord:GLOB, ..."""
+"""Opens a source by its name: folder:PATH, tar:GLOB, tfrecord:GLOB, tfds:NAME, synthetic:COUNT."""
 
 from __future__ import annotations
 
 import glob
+import io
+import json
 import logging
 import os
+import re
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from colorize_tf.datasets.examine import IMAGE_SUFFIXES, SMALLEST
-from colorize_tf.datasets.index import Entry, Row, gather, look_up
+from PIL import Image
+
+from colorize_tf.datasets.cache import cache_root
+from colorize_tf.datasets.examine import IMAGE_SUFFIXES, JPEG, PNG, Examined
+from colorize_tf.datasets.index import Entry, Row, examine_entries, gather
+from colorize_tf.datasets.pack import REJECTED, Item, stream
+from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected, Unpaired
 from colorize_tf.datasets.shards import ShardError, parse_example, records
+from colorize_tf.datasets.synthetic import SIZE, scene
 from colorize_tf.errors import InputError
 
-__all__ = ["MAX_BAD_SHARE", "open_source", "open_unpaired"]
+__all__ = ["MAX_BAD_SHARE", "SMALLEST", "open_source", "open_unpaired"]
 
 MAX_BAD_SHARE = 0.5
+SMALLEST = 32  # pixels of the shorter side; below it a photo is an icon
+
+Found = Iterable[Row | Rejected]
 
 _log = logging.getLogger(__name__)
 
@@ -30,132 +42,203 @@ def open_source(
     max_bad_share: float = MAX_BAD_SHARE,
     smallest: int = SMALLEST,
 ) -> Photos:
-    """`folder:PATH`, `tar:GLOB`, `tfrecord:GLOB` -> Photos.
+    """A source's name -> its photos.
 
-    Files that cannot be used are counted and named in `Photos.rejected`; more of them than `max_bad_share` is an
-    error. `near_gray` leaves out photos whose mean CIE chroma is below it (5 is a sensible value).
+    What cannot be used is counted and named in `Photos.rejected`; more of it than `max_bad_share` is an error.
+    `near_gray` leaves out photos whose mean CIE chroma is below it (5 is a sensible value).
     """
-    kind, _, where = spec.partition(":")
-    if kind not in _SOURCES or not where:
+    kind, colon, where = spec.partition(":")
+    if kind == "unpaired":
+        raise InputError("data", "unpaired: is for models that learn from two sets", spec, "Give one source.")
+    if kind not in _SOURCES or not colon:
         raise InputError("data", f"must be one of {', '.join(f'{name}:…' for name in _SOURCES)}", spec)
-    photos = gather(spec, _SOURCES[kind](where, smallest))
+    photos = gather(spec, _SOURCES[kind](where), smallest)
     found = photos.count + len(photos.rejected)
-    if photos.rejected:
-        _report(spec, photos, found)
     if found == 0:
-        raise InputError("data", "must contain photos", spec, f"Looked for {', '.join(sorted(IMAGE_SUFFIXES))}")
-    if photos.count == 0 or len(photos.rejected) > max_bad_share * found:
-        first = photos.rejected[0]
-        raise InputError(
-            "data",
-            f"may contain at most {max_bad_share:.0%} unusable files",
-            f"{len(photos.rejected)} of {found} in {spec} (first: {first.name}: {first.reason})",
-        )
+        raise InputError("data", "must contain photos", spec, f"Looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    if photos.rejected:
+        reasons = Counter(bad.reason for bad in photos.rejected)
+        told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        first = photos.rejected[0].name
+        if photos.count == 0 or len(photos.rejected) > max_bad_share * found:
+            received = f"{len(photos.rejected)} of {found} in {spec} ({told}; first: {first})"
+            raise InputError("data", f"may hold at most {max_bad_share:.0%} unusable photos", received)
+        _log.warning("%s: left out %d of %d: %s; first: %s", spec, len(photos.rejected), found, told, first)
     if near_gray is not None:
         colourful = photos.chroma >= near_gray
-        _log.info("%s: %d near-gray photos left out", spec, photos.count - int(colourful.sum()))
+        if not colourful.any():
+            raise InputError("near_gray", "must leave some photos", near_gray, "Use a lower threshold.")
+        if not colourful.all():
+            _log.info("%s: left out %d near-gray photos", spec, int((~colourful).sum()))
         photos = photos.pick(colourful)
-        if photos.count == 0:
-            raise InputError("near_gray", "must leave some photos", near_gray, "Use a lower threshold")
     return photos
 
 
-def _report(spec: str, photos: Photos, found: int) -> None:
-    reasons = Counter(bad.reason for bad in photos.rejected)
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    first = photos.rejected[0].name
-    _log.warning("%s: left out %d of %d: %s; first: %s", spec, len(photos.rejected), found, told, first)
-
-
-def open_unpaired(spec: str, **options: object) -> Unpaired:
-    """`unpaired:A|B` -> Unpaired, where A and B are source names."""
-    parts = spec.removeprefix("unpaired:").split("|")
-    if len(parts) != 2:
+def open_unpaired(
+    spec: str,
+    *,
+    near_gray: float | None = None,
+    max_bad_share: float = MAX_BAD_SHARE,
+    smallest: int = SMALLEST,
+) -> Unpaired:
+    """`unpaired:A|B`, where A and B are names of sources -> the two sets; `near_gray` concerns B alone."""
+    kind, _, where = spec.partition(":")
+    names = [name.strip() for name in where.split("|")]
+    if kind != "unpaired" or len(names) != 2:
         raise InputError("data", "must be two sources, unpaired:A|B", spec)
-    a, b = (open_source(part.strip(), **options) for part in parts)  # type: ignore[arg-type]
+    a = open_source(names[0], max_bad_share=max_bad_share, smallest=smallest)
+    b = open_source(names[1], near_gray=near_gray, max_bad_share=max_bad_share, smallest=smallest)
     return Unpaired(a, b)
 
 
-def _folder(where: str, smallest: int) -> Iterator[Row | Rejected]:
-    root = Path(where).expanduser()
-    if not root.is_dir():
+def _folder(where: str) -> Found:
+    root = Path(where).expanduser().absolute()
+    if not where or not root.is_dir():
         raise InputError("data", "folder: must name an existing folder", where)
-    relative = sorted(
-        Path(parent, name).relative_to(root)
-        for parent, _, names in os.walk(root, followlinks=True)
-        for name in names
-        if Path(name).suffix.lower() in IMAGE_SUFFIXES
-    )
-    relative = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
-    classes = bool(relative) and all(len(path.parts) > 1 for path in relative)
-    entries = (
-        Entry(path.as_posix(), str(root / path), 0, (root / path).stat().st_size, path.parts[0] if classes else "")
-        for path in relative
-    )
-    return look_up(entries, smallest=smallest)
+    paths = sorted(_photos_below(root))
+    classes = bool(paths) and all(len(path.parts) > 1 for path in paths)
+    missing = []
+
+    def entries() -> Iterator[Entry]:
+        for path in paths:
+            try:
+                status = (root / path).stat()
+            except OSError as error:  # a link that leads nowhere
+                missing.append(Rejected(path.as_posix(), error.strerror or "unreadable"))
+                continue
+            label = path.parts[0] if classes else ""
+            yield Entry(path.as_posix(), str(root / path), 0, status.st_size, status.st_mtime_ns, label)
+
+    yield from examine_entries(entries(), len(paths))
+    yield from missing
 
 
-def _tar(where: str, smallest: int) -> Iterator[Row | Rejected]:
-    return look_up((entry for path in _matches("tar", where) for entry in _members(path)), smallest=smallest)
+def _photos_below(root: Path) -> Iterator[Path]:
+    """Paths relative to `root` of all that looks like a photo; follows links to folders, each folder once."""
+    seen = set()
+    for parent, folders, names in os.walk(root, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+                yield Path(parent, name).relative_to(root)
+
+
+def _tar(where: str) -> Found:
+    return examine_entries(entry for path in _matches("tar", where) for entry in _members(path))
 
 
 def _members(path: str) -> Iterator[Entry]:
+    stamp = Path(path).stat().st_mtime_ns
     try:
         with tarfile.open(path, "r:") as archive:  # uncompressed: its members are byte ranges of the file
             for member in archive:
-                if member.isfile() and Path(member.name).suffix.lower() in IMAGE_SUFFIXES:
-                    yield Entry(member.name, path, member.offset_data, member.size)
+                file = Path(member.name)
+                if member.isfile() and file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith("."):
+                    yield Entry(member.name, path, member.offset_data, member.size, stamp)
     except (tarfile.TarError, EOFError) as error:
-        raise InputError("data", "tar: must name uncompressed tar archives", path) from error
+        raise InputError("data", "tar: must name whole, uncompressed tar archives", path) from error
 
 
-def _tfrecord(where: str, smallest: int) -> Iterator[Row | Rejected]:
+def _tfrecord(where: str) -> Found:
     for path in _matches("tfrecord", where):
-        foreign: list[Entry] = []
-        try:
-            for offset, record in records(path):
-                values = parse_example(record)
-                entry = _entry(path, offset, values)
-                if entry is None:
-                    yield Rejected(f"{path}@{offset}", "no encoded image in the record")
-                elif "image/sha256" in values:
-                    yield _trusted(entry, values)
-                else:
-                    foreign.append(entry)
-        except ShardError as error:
-            yield Rejected(path, str(error))
-        yield from look_up(foreign, smallest=smallest)
+        yield from _shard(path)
 
 
-def _entry(path: str, offset: int, values: Mapping[str, tuple[object, int]]) -> Entry | None:
+def _shard(path: str) -> Found:
+    stamp = Path(path).stat().st_mtime_ns
+    foreign: list[Entry] = []
+    try:
+        for offset, record in records(path):
+            values = parse_example(record)
+            entry = _entry(path, offset, values, stamp)
+            if entry is None:
+                yield Rejected(f"{Path(path).name}@{offset}", "no encoded image in the record")
+            elif "image/sha256" in values:
+                yield Row(entry, _known(values))
+            else:
+                foreign.append(entry)
+    except ShardError as error:
+        yield Rejected(Path(path).name, str(error))
+    if foreign:
+        yield from examine_entries(foreign, len(foreign))
+
+
+def _entry(path: str, offset: int, values: Mapping[str, tuple[object, int]], stamp: int) -> Entry | None:
+    """Where the photo of a record lies; the names are those of TensorFlow's, tfds's and WebDataset's conventions."""
     for name in ("image/encoded", "image", "image_raw", "jpg", "jpeg", "png"):
         if name in values and isinstance(content := values[name][0], bytes):
-            label = values.get("image/class/text", (b"", 0))[0] or values.get("label", (b"", 0))[0]
-            title = values.get("image/filename", (b"", 0))[0] or f"{Path(path).name}@{offset}".encode()
-            return Entry(_text(title), path, offset + values[name][1], len(content), _text(label))
+            title = values.get("image/filename", values.get("file_name", (b"", 0)))[0]
+            label = values.get("image/class/text", values.get("label", (b"", 0)))[0]
+            shown = _text(title) or f"{Path(path).name}@{offset}"
+            return Entry(shown, path, offset + values[name][1], len(content), stamp, _text(label))
     return None
 
 
-def _trusted(entry: Entry, values: Mapping[str, tuple[object, int]]) -> Row:
-    """A record of our own writer was examined when it was written."""
-    numbers = [int(values[f"image/{key}"][0]) for key in ("format", "height", "width", "orientation")]  # type: ignore[call-overload]
-    return Row(entry, _text(values["image/sha256"][0]), *numbers, float(values["image/chroma"][0]))  # type: ignore[arg-type]
+def _known(values: Mapping[str, tuple[object, int]]) -> Examined:
+    """What our own writer found out when it examined the photo."""
+    height, width, orientation = (int(_text(values[f"image/{name}"][0])) for name in ("height", "width", "orientation"))
+    kind = PNG if values["image/format"][0] == b"png" else JPEG
+    chroma = float(_text(values["image/chroma"][0]))
+    return Examined(_text(values["image/sha256"][0]), kind, height, width, orientation, chroma)
 
 
 def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return os.fsdecode(value) if isinstance(value, bytes) else str(value)
 
 
 def _matches(kind: str, pattern: str) -> list[str]:
-    matches = glob.glob(str(Path(pattern).expanduser()), recursive=True)  # noqa: PTH207 (absolute patterns too)
-    paths = sorted(path for path in matches if Path(path).is_file())
+    found = glob.glob(str(Path(pattern).expanduser().absolute()), recursive=True)  # noqa: PTH207 (absolute patterns)
+    paths = sorted(path for path in found if Path(path).is_file())
     if not paths:
         raise InputError("data", f"{kind}: must match existing files", pattern)
     return paths
 
 
-_SOURCES: Mapping[str, Callable[[str, int], Iterator[Row | Rejected]]] = {
+def _kept(folder: Path, items: Callable[[], Iterable[Item]], total: int | None) -> Found:
+    """What a source that must be made or fetched yields, from its shards in the cache folder, written once."""
+    if not folder.is_dir():
+        stream(folder, items(), total)
+    for path in sorted(folder.glob("*.tfrecord")):
+        yield from _shard(str(path))
+    if (folder / REJECTED).is_file():
+        for name, reason in json.loads((folder / REJECTED).read_text()):
+            yield Rejected(name, reason)
+
+
+def _synthetic(where: str) -> Found:
+    match = re.fullmatch(r"(\d*)(?:,seed=(\d+))?(?:,size=(\d+)x(\d+))?", where)
+    if not match:
+        raise InputError("data", "must be synthetic:COUNT[,seed=N][,size=HEIGHTxWIDTH]", f"synthetic:{where}")
+    count, seed, height, width = (int(part) if part else None for part in match.groups())
+    count, seed, size = count or 256, seed or 0, (height or SIZE[0], width or SIZE[1])
+    if min(size) < 1 or max(size) > 4096 or count > 1_000_000:
+        raise InputError("data", "synthetic: makes at most a million pictures of at most 4096²", where)
+
+    def draw(index: int) -> Item:
+        buffer = io.BytesIO()
+        Image.fromarray(scene(seed * 1_000_000 + index, size)).save(buffer, "JPEG", quality=95, subsampling=0)
+        return f"scene-{index:06d}.jpg", "", buffer.getvalue()
+
+    folder = cache_root() / "synthetic" / f"1-{count}-{seed}-{size[0]}x{size[1]}"
+    return _kept(folder, lambda: parallel(draw, range(count)), count)
+
+
+def _tfds(where: str) -> Found:
+    from colorize_tf.datasets.tfds_source import tfds_items
+
+    folder, items, total = tfds_items(where)
+    return _kept(folder, items, total)
+
+
+_SOURCES: Mapping[str, Callable[[str], Found]] = {
     "folder": _folder,
     "tar": _tar,
     "tfrecord": _tfrecord,
+    "tfds": _tfds,
+    "synthetic": _synthetic,
 }
