@@ -1,0 +1,128 @@
+"""A photo's own luma at full resolution + a network's small chroma -> colour at full resolution, in strips.
+
+Luminance is kept exactly, chroma gives way: where the wanted colour lies outside the space, it moves towards the
+neutral of the same luminance, in linear light. Of the 8-bit result green is solved last, from the luminance that
+rounded red and blue leave over, so that of three roundings only the smallest is felt: |ΔL| stays below 0.2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from colorize_tf.edge.enlarge import blend_rows, joint_bilateral, mirror, positions, widen
+from colorize_tf.edge.raster import ArrayRaster, Raster, resize
+from colorize_tf.edge.space import SRGB, RgbSpace
+from colorize_tf.edge.strip import Strip
+
+__all__ = ["Chroma", "available_threads", "fuse", "fuse_raster"]
+
+Array = np.ndarray[Any, Any]
+
+GUIDE_PIXELS = 2_000_000  # the edge-aware step works on at most so many
+BAND_ROWS = 96  # rows whose chroma is widened together
+STRIP_PIXELS = 32_768  # so that the dozen arrays of a strip stay in a core's cache
+
+
+@dataclass(frozen=True)
+class Chroma:
+    """ab float32 [h,w,2] in Lab units, of which the top left `height` × `width` samples cover the photo."""
+
+    ab: Array
+    height: float
+    width: float
+
+    @classmethod
+    def of(cls, ab: Array) -> Chroma:
+        """ab [h,w,2] that covers the photo wholly."""
+        return cls(np.asarray(ab, np.float32), ab.shape[0], ab.shape[1])
+
+
+def fuse(
+    image: Array, chroma: Chroma | Array, *, edges: bool = True, space: RgbSpace = SRGB, threads: int | None = None
+) -> Array:
+    """uint8 or uint16 [H,W] gray or [H,W,3] + ab -> the same type [H,W,3] with the image's CIE L and the ab."""
+    raster = ArrayRaster(image)
+    fuse_raster(raster, chroma if isinstance(chroma, Chroma) else Chroma.of(chroma), edges, space, threads)
+    return raster.result
+
+
+def fuse_raster(
+    raster: Raster, chroma: Chroma, edges: bool = True, space: RgbSpace = SRGB, threads: int | None = None
+) -> None:
+    """Reads the raster's pixels, and writes them back with colour; `edges` False leaves out the edge-aware step."""
+    height, width = raster.height, raster.width
+    count = max(1, threads or available_threads())
+    with _pool(count if height * width > 100_000 else 1) as executor:
+        planes = np.ascontiguousarray(np.moveaxis(chroma.ab, -1, 0), np.float32)
+        covered = (chroma.height, chroma.width)
+        factor = _factor(chroma, height, width) if edges else 1
+        if factor > 1:
+            guide, covered = _guide(raster, chroma, factor, space)
+            planes = joint_bilateral(planes, guide, factor, executor)
+        # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
+        planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
+        bands = range(0, height, BAND_ROWS)
+
+        def work(top: int) -> None:
+            _band(raster, planes, covered, space, top, min(top + BAND_ROWS, height))
+
+        for _ in (executor.map if executor else map)(work, bands):
+            pass
+
+
+def available_threads() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[Executor | None]:
+    if threads < 2:
+        yield None
+        return
+    with ThreadPoolExecutor(threads) as executor:
+        yield executor
+
+
+def _factor(chroma: Chroma, height: int, width: int) -> int:
+    """How many times the chroma is enlarged with its edges kept: up to the photo's size, or as far as memory goes."""
+    rows, columns = chroma.ab.shape[:2]
+    most = int((GUIDE_PIXELS / (rows * columns)) ** 0.5)
+    return max(1, min(most, -int(-max(height / chroma.height, width / chroma.width) // 1)))
+
+
+def _guide(raster: Raster, chroma: Chroma, factor: int, space: RgbSpace) -> tuple[Array, tuple[int, int]]:
+    """The luma [h·factor, w·factor] over the whole chroma, mirrored beyond the photo, and how much of it is photo."""
+    rows, columns = chroma.ab.shape[0] * factor, chroma.ab.shape[1] * factor
+    covered = max(1, round(chroma.height * factor)), max(1, round(chroma.width * factor))
+    luma = space.luma(resize(raster.reduced(GUIDE_PIXELS), *covered))
+    if covered != (rows, columns):
+        luma = luma[mirror(np.arange(rows), covered[0])][:, mirror(np.arange(columns), covered[1])]
+    return luma, covered
+
+
+def _band(raster: Raster, planes: Array, covered: tuple[float, float], space: RgbSpace, top: int, bottom: int) -> None:
+    """Colours rows top..bottom."""
+    width = raster.width
+    vertical, horizontal = covered[0] / raster.height, covered[1] / width
+    first, matrix = blend_rows(top, bottom, vertical, planes.shape[1])
+    rows = np.ascontiguousarray(planes[:, first : first + matrix.shape[1]].swapaxes(0, 1))  # [rows, 2, w]
+    wide = widen(rows, *positions(0, width, horizontal, planes.shape[2])).reshape(len(rows), 2 * width)
+    pixels = raster.read(top, bottom)
+    out = raster.room(top, bottom)
+    step = max(1, STRIP_PIXELS // width)
+    strip = Strip(space, step, width, pixels)
+    for start in range(0, bottom - top, step):
+        stop = min(start + step, bottom - top)
+        needed = np.flatnonzero(matrix[start:stop].any(0))
+        low, high = needed[0], needed[-1] + 1
+        shift = np.matmul(matrix[start:stop, low:high], wide[low:high]).reshape(stop - start, 2, width)
+        strip.colour(pixels[start:stop], shift, out[start:stop])
+    raster.keep(top, bottom, out)

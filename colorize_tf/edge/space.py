@@ -1,0 +1,182 @@
+"""An RGB space as the tables that fusion reads: sRGB, or a space that a profile describes by three curves and a matrix.
+
+Fusion keeps luminance exactly, so it has to work in the space in which the pixels are stored: a detour over sRGB would
+clip the colours that sRGB lacks, and round twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from colorize_tf.colorspace import RGB_TO_XYZ, WHITE
+
+__all__ = ["KNEE", "SRGB", "STEPS", "Curve", "RgbSpace", "SrgbCurve", "Tables", "cbrt_inverse", "lab_root"]
+
+Array = np.ndarray[Any, Any]
+
+STEPS = 65535  # of linear light in the tables: at black, where 8-bit codes lie closest, a step is 1/20 of a code
+KNEE = 0.2068966  # below it CIE Lab's cube root is a straight line of this slope:
+SLOPE = 7.787
+# What is added before red, green and blue are cut to whole codes. Near neutral colours all three have like fractions;
+# were red and blue rounded alike, their errors would add up in luminance (mean |ΔL| 0.085 instead of 0.070).
+ROUNDING = (0.75, 0.5, 0.25)
+
+
+def lab_root(light: Array) -> Array:
+    """Light relative to white [...] -> CIE Lab's f [...], in float64."""
+    light = np.asarray(light, np.float64)
+    return np.where(light > 0.008856, np.cbrt(light), SLOPE * light + 16.0 / 116.0)
+
+
+def cbrt_inverse(root: Array) -> Array:
+    """CIE Lab's f float32 [...] -> light relative to white [...]; may overwrite `root`.
+
+    The cube above the knee, the straight line below it. Both as one expression without a branch: the line continues
+    the cube's tangent, so it is a cube of what exceeds the knee plus a line of what falls short of it.
+    """
+    if root.size and root.min() < KNEE:
+        above = np.maximum(root, np.float32(KNEE))
+        root -= above
+        root *= np.float32(1 / SLOPE)
+        cube = above * above
+        cube *= above
+        root += cube
+        return root
+    square = root * root
+    square *= root
+    return square
+
+
+class Curve:
+    """A tone curve given as samples: code 0..1 -> linear light 0..1, rising."""
+
+    def __init__(self, samples: Array) -> None:
+        self.samples = np.maximum.accumulate(np.clip(np.asarray(samples, np.float64), 0.0, 1.0))
+        self._codes = np.linspace(0.0, 1.0, len(self.samples))
+
+    def decode(self, codes: Array) -> Array:
+        """Codes 0..1 [...] -> linear light 0..1, float64 [...]."""
+        return np.interp(codes, self._codes, self.samples)
+
+    def encode(self, light: Array) -> Array:
+        """Linear light 0..1 [...] -> codes 0..1, float64 [...]."""
+        return np.interp(light, self.samples, self._codes)
+
+
+class SrgbCurve(Curve):
+    """The curve of IEC 61966-2-1, in closed form."""
+
+    def __init__(self) -> None:
+        super().__init__(self.decode(np.linspace(0.0, 1.0, 4096)))
+
+    def decode(self, codes: Array) -> Array:
+        codes = np.asarray(codes, np.float64)
+        return np.where(codes > 0.04045, ((np.maximum(codes, 0.04045) + 0.055) / 1.055) ** 2.4, codes / 12.92)
+
+    def encode(self, light: Array) -> Array:
+        light = np.asarray(light, np.float64)
+        return np.where(light > 0.0031308, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055, 12.92 * light)
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What the strips of `fusion` look up, for 8-bit codes; light is in steps of 1/STEPS."""
+
+    light: Array  # float32 [3, 256]: luminance that a code of red, green or blue contributes, ÷ green's weight, × STEPS
+    gray_light: Array  # float32 [256]: the same for a neutral of this code
+    gray_root: Array  # float32 [256]: CIE Lab's f of a neutral of this code
+    root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
+    red: Array  # uint32 [STEPS + 1]: code | (luminance of that code, as above) << 16
+    green: Array  # uint8 [STEPS + 1]: code
+    blue: Array  # uint32 [STEPS + 1]: code << 8 | (luminance of that code) << 16, so that red + blue carries nothing
+
+
+@dataclass(frozen=True, eq=False)
+class RgbSpace:
+    """Three tone curves and a matrix to XYZ (D65, white = 1, 1, 1)."""
+
+    name: str
+    curves: tuple[Curve, Curve, Curve]
+    to_xyz: Array  # float64 [3, 3], rows sum to 1
+
+    @cached_property
+    def weights(self) -> Array:
+        """The share of red, green and blue in luminance, float64 [3]."""
+        return np.asarray(self.to_xyz[1])
+
+    @cached_property
+    def from_xyz(self) -> Array:
+        """XYZ, white = 1 -> linear RGB, float64 [3, 3]."""
+        return np.linalg.inv(self.to_xyz)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The 8-bit tables; some milliseconds at first use."""
+        green = self.weights[1]
+        linear = np.stack([curve.decode(np.arange(256) / 255.0) for curve in self.curves])
+        share = self.weights[:, None] * linear
+        gray = share.sum(0)
+        centre = (np.arange(STEPS + 1) + 0.5) / STEPS
+        codes = np.stack(
+            [
+                np.clip(np.floor(curve.encode(np.minimum(centre, 1.0)) * 255.0 + bias), 0, 255)
+                for curve, bias in zip(self.curves, ROUNDING, strict=True)
+            ]
+        ).astype(np.uint32)
+        # Green is solved last, from the luminance that rounded red and blue leave; so everything is in its unit.
+        carried = np.rint(share / green * STEPS).astype(np.uint32)
+        return Tables(
+            light=(share / green * STEPS).astype(np.float32),
+            gray_light=(gray / green * STEPS).astype(np.float32),
+            gray_root=lab_root(gray).astype(np.float32),
+            root=lab_root(centre).astype(np.float32),
+            red=codes[0] | carried[0][codes[0]] << np.uint32(16),
+            green=codes[1].astype(np.uint8),
+            blue=codes[2] << np.uint32(8) | carried[2][codes[2]] << np.uint32(16),
+        )
+
+    def luminance(self, pixels: Array) -> Array:
+        """uint8 or uint16 [H,W] gray or [H,W,3] in this space -> luminance 0..1, float32 [H,W]."""
+        if pixels.dtype == np.uint8:
+            gray, light, unit = self.tables.gray_light, self.tables.light, np.float32(self.weights[1] / STEPS)
+        else:
+            gray, light, unit = self.deep_gray, self.deep_light, np.float32(1.0)
+        if pixels.ndim == 2:
+            return np.asarray(gray[pixels] * unit)
+        return np.asarray((light[0][pixels[..., 0]] + light[1][pixels[..., 1]] + light[2][pixels[..., 2]]) * unit)
+
+    @cached_property
+    def deep_light(self) -> Array:
+        """Luminance that every 16-bit code of red, green or blue contributes, float32 [3, 65536]."""
+        linear = np.stack([curve.decode(np.arange(65536) / 65535.0) for curve in self.curves])
+        return np.asarray((self.weights[:, None] * linear).astype(np.float32))
+
+    @cached_property
+    def deep_gray(self) -> Array:
+        """Luminance of every 16-bit neutral, float32 [65536]."""
+        return np.asarray(self.deep_light.sum(0))
+
+    def luma(self, pixels: Array) -> Array:
+        """uint8 or uint16 [H,W] gray or [H,W,3] in this space -> CIE L 0..100, float32 [H,W]."""
+        if pixels.dtype == np.uint8 and pixels.ndim == 2:
+            root = self.tables.gray_root[pixels]
+        else:
+            index = (self.luminance(pixels) * np.float32(STEPS)).astype(np.int32)
+            root = np.take(self.tables.root, index, mode="clip")
+        root *= np.float32(116.0)
+        root -= np.float32(16.0)
+        return root
+
+
+def _srgb() -> RgbSpace:
+    to_xyz = RGB_TO_XYZ / WHITE[:, None]
+    curve = SrgbCurve()
+    # The published matrix misses its own white by 1.5e-5; with rows of exactly 1 a neutral stays a neutral.
+    return RgbSpace("sRGB", (curve, curve, curve), to_xyz / to_xyz.sum(1, keepdims=True))
+
+
+SRGB = _srgb()
