@@ -64,6 +64,14 @@ def test_runs_inside_a_tf_data_graph():
     np.testing.assert_allclose(next(iter(dataset)).numpy(), colorspace.rgb_to_lab(GRID), atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["numpy", "tensorflow"])
+def test_bytes_to_lab_equals_rgb_to_lab(kind):
+    steps = np.unique(np.concatenate([np.arange(0, 256, 5), np.arange(24)]))  # the short ones about the curve's bend
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3).astype(np.uint8)
+    found = np.asarray(colorspace.rgb8_to_lab(tensor_kinds()[kind](grid)))
+    np.testing.assert_allclose(found, colorspace.rgb_to_lab(grid / 255), atol=3e-4)
+
+
 def test_gray_has_the_stated_weights():
     assert colorspace.rgb_to_gray(np.eye(3)).tolist() == pytest.approx([0.2989, 0.5870, 0.1140])
     assert colorspace.rgb_to_gray(np.full((1, 3), 200, np.uint8)) == pytest.approx(200 * 0.9999)
