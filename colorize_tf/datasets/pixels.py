@@ -1,0 +1,91 @@
+"""Photos decoded, shrunk and kept as raw bytes on disk: what an epoch reads again, it need not decode again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from colorize_tf.atomic import atomic_path
+from colorize_tf.colorspace import rgb8_to_lab
+from colorize_tf.datasets.cache import cache_root
+from colorize_tf.datasets.photos import Photos
+from colorize_tf.datasets.reading import PhotoReader, mapped, resize, square
+from colorize_tf.errors import RunError
+
+__all__ = ["PixelReader", "lab_to_bytes"]
+
+_LONGEST = 2  # times the shorter side; of a panorama only the middle is kept
+
+
+class PixelReader:
+    """Cuts windows out of `Photos` kept at `side` pixels (of the shorter side), as RGB or as Lab bytes.
+
+    The first use of a set of photos writes the file, as fast as photos can be decoded; it is mapped into memory, so
+    the operating system decides how much of it stays there.
+    """
+
+    def __init__(self, photos: Photos, side: int, kind: str) -> None:
+        height, width = _kept_sizes(photos, side)
+        self._height, self._width = tf.constant(height), tf.constant(width)
+        ends = np.cumsum(height.astype(np.int64) * width * 3)
+        self._offset = tf.constant(np.concatenate([[0], ends[:-1]]))
+        self._total = int(ends[-1])
+        self._path = _file(photos, side, kind)
+        if not self._path.is_file():
+            self._write(photos, kind)
+
+    def crop(self, which: tf.Tensor, size: int, share: tf.Tensor, place: tf.Tensor, smooth: bool) -> tf.Tensor:
+        """A square window, `share` of the shorter side, at `place` in 0..1² -> uint8 [size, size, 3]."""
+        height, width = tf.gather(self._height, which), tf.gather(self._width, which)
+        top, left, side = square(height, width, share, place)
+        row = tf.cast(width * 3, tf.int64)
+        start = tf.gather(self._offset, which) + tf.cast(top, tf.int64) * row
+        rows = mapped(str(self._path), self._total)[start : start + tf.cast(side, tf.int64) * row]
+        window = tf.reshape(rows, [side, width, 3])[:, left : left + side]
+        window = tf.cond(side == size, lambda: window, lambda: resize(window, (size, size), smooth))
+        return tf.ensure_shape(window, [size, size, 3])
+
+    def _write(self, photos: Photos, kind: str) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._path.parent).free
+        if free < self._total:
+            need, have = (f"{count / (1 << 20):,.0f} MiB" for count in (self._total, free))
+            raise RunError(f"cache: needs {need}, but {self._path.parent} has {have} left")
+        reader = PhotoReader(photos)
+
+        def load(which: tf.Tensor) -> tf.Tensor:
+            rgb = reader.fitted(which, tf.gather(self._height, which), tf.gather(self._width, which))
+            return tf.reshape(rgb if kind == "rgb" else lab_to_bytes(rgb8_to_lab(rgb)), [-1])
+
+        decoded = tf.data.Dataset.range(photos.count).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(8)
+        bar = tqdm(decoded.as_numpy_iterator(), "caching pixels", photos.count, unit="photo", disable=None, leave=False)
+        with atomic_path(self._path) as temporary, open(temporary, "wb") as file:
+            for pixels in bar:
+                file.write(pixels.data)
+
+
+def lab_to_bytes(lab: tf.Tensor) -> tf.Tensor:
+    """CIE Lab [..., 3] -> uint8: L in steps of 1/2.55, a and b in whole units from -128."""
+    scaled = tf.round(lab * tf.constant([2.55, 1.0, 1.0]) + tf.constant([0.0, 128.0, 128.0]))
+    return tf.cast(tf.clip_by_value(scaled, 0.0, 255.0), tf.uint8)
+
+
+def _kept_sizes(photos: Photos, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Upright (height, width) at which each photo is kept: never enlarged."""
+    turned = photos.orientation >= 5
+    height, width = np.where(turned, photos.width, photos.height), np.where(turned, photos.height, photos.width)
+    short = np.minimum(height, width)
+    scale = np.minimum(1.0, side / short)
+    limit = np.rint(short * scale) * _LONGEST
+    return tuple(np.minimum(np.rint(length * scale), limit).astype(np.int32) for length in (height, width))  # type: ignore[return-value]
+
+
+def _file(photos: Photos, side: int, kind: str) -> Path:
+    digest = hashlib.sha256(f"1 {side} {kind} {_LONGEST} ".encode())
+    digest.update(photos.hashes.tobytes())
+    return cache_root() / "pixels" / f"{digest.hexdigest()[:32]}.u8"
