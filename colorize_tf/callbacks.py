@@ -118,17 +118,19 @@ class History(keras.callbacks.Callback):
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes the figures of each epoch as TensorBoard events."""
+    """Writes the figures of each epoch as events that TensorBoard shows; it need not be installed to write them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.writer = tf.summary.create_file_writer(str(folder))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        with self.writer.as_default(step=epoch + 1):
-            for name, value in (logs or {}).items():
-                if isinstance(value, (int, float)):
-                    tf.summary.scalar(name, value)
+        summary = tf.compat.v1.Summary()  # tf.summary.scalar would import tensorboard
+        for name, value in (logs or {}).items():
+            if isinstance(value, (int, float)):
+                summary.value.add(tag=name, simple_value=value)
+        with self.writer.as_default():
+            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=epoch + 1)
         self.writer.flush()
 
 

@@ -9,6 +9,7 @@ RUN/best/                        model.weights.h5   the best epoch by --best-met
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import warnings
@@ -139,8 +140,19 @@ def _all(run: Path) -> list[Path]:
     return sorted((run / "checkpoints").glob("step-*"), key=lambda path: (len(path.name), path.name))
 
 
+class _WeightsBuffer(io.BytesIO):
+    """A file in memory that Keras takes for one with the right suffix."""
+
+    def __str__(self) -> str:
+        return WEIGHTS
+
+
 def _save_weights(model: keras.Model, path: Path) -> None:
-    keras.saving.save_weights(model, path, objects_to_skip=_not_weights(model))
+    # Through memory: HDF5 that fails to write to a full disk takes the whole process down with it.
+    buffer = _WeightsBuffer()
+    keras.saving.save_weights(model, buffer, objects_to_skip=_not_weights(model))
+    with open(path, "wb") as file:
+        file.write(buffer.getbuffer())
 
 
 def _not_weights(model: keras.Model) -> list[Any]:
@@ -185,7 +197,7 @@ def _room_for(model: keras.Model, folder: Path, *, state: bool) -> Iterator[None
         raise RunError(f"checkpoint {folder}: not enough room on the disk ({size}). {earlier}")
     try:
         yield
-    except (OSError, RuntimeError) as error:  # h5py reports a failed write as either
+    except OSError as error:
         raise RunError(f"checkpoint {folder}: could not be written ({shorten(str(error), 160)}). {earlier}") from error
 
 

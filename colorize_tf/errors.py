@@ -62,7 +62,7 @@ def command_line(main: Callable[..., int]) -> Callable[[Sequence[str] | None], i
             return 1
         except OSError as error:
             # ENOSPC and its kin name a path and a reason; they are the machine's state, not a defect to trace.
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM):
                 where = shorten(str(error.filename or "output"))
                 print(f"error: {where}: {error.strerror}. Free it or choose another place", file=sys.stderr)
                 return 1

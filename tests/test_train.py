@@ -1,0 +1,269 @@
+"""Whole trainings of a tiny network, the real command each: in this process where one will do, else in its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize_tf import checkpoints
+from colorize_tf.config import load_config
+from colorize_tf.models import build
+from colorize_tf.predict import load_run
+from colorize_tf.train import main
+
+TINY = [
+    "--size=32",
+    "--base-width=4",
+    "--batch=4",
+    "--val-share=0.3",
+    "--test-share=0",
+    "--val-count=3",
+    "--grid-rows=2",
+]
+
+
+@pytest.fixture(autouse=True)
+def policy_as_before():
+    before = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture(scope="module")
+def data(photo_folder: Path) -> list[str]:
+    return [*TINY, "--data", f"folder:{photo_folder}"]
+
+
+@pytest.fixture(scope="module")
+def run(data: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two epochs; tests that change it work on a copy."""
+    folder = tmp_path_factory.mktemp("runs") / "a run"
+    code = main([*data, "--out", str(folder), "--epochs", "2", "--tensorboard", "--precision", "bfloat16"])
+    assert code == 0
+    return folder
+
+
+def start(*words: str, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "colorize_tf.train", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    with open(run / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{key: row[key] for key in row if key not in ("seconds", "images_per_second")} for row in rows]
+
+
+def state(checkpoint: Path) -> dict[str, np.ndarray]:
+    import h5py
+
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(checkpoint / "model.weights.h5") as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    with np.load(checkpoint / "state.npz") as file:
+        arrays.update(file)
+    return arrays
+
+
+def weights(path: Path, part: str) -> list[np.ndarray]:
+    model = build("pix2pix-rgb", size=32, base_width=4, dtype="float32")
+    model.load_weights(path / "model.weights.h5")
+    return [np.asarray(variable) for variable in getattr(model, part).trainable_variables]
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Exit code and the one line that a failing command ends with."""
+    code = main(words)
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("error: ")
+    assert not any(line.startswith(("error: ", "Traceback")) for line in lines[:-1])
+    return code, lines[-1]
+
+
+def test_run_folder_holds_everything(run: Path, data: list[str]):
+    assert [row["epoch"] for row in history(run)] == ["1", "2"]
+    for column in ("g_l1", "d_loss", "val_psnr", "val_ssim", "val_psnr_gray"):
+        assert all(np.isfinite(float(row[column])) for row in history(run))
+    assert load_config(run / "config.json").train.precision == "bfloat16"
+    assert (run / "command.txt").read_text().startswith("python -m colorize_tf.train --size=32 ")
+    with Image.open(run / "curves.png") as curves, Image.open(run / "samples" / "epoch-0002.png") as samples:
+        assert curves.width > 100
+        assert samples.size == (3 * 32, 2 * 32)
+    assert next((run / "tensorboard").glob("events*")).stat().st_size > 0
+    assert json.loads((run / "best" / "metrics.json").read_text())["val_psnr"] == max(
+        float(row["val_psnr"]) for row in history(run)
+    )
+
+
+def test_run_colorizes_in_float32(run: Path):
+    model = load_run(run).model
+    assert model.compute_dtype == "float32"
+    assert np.isfinite(np.asarray(model.colorize(np.full((1, 32, 32, 1), 50, np.float32)))).all()
+
+
+def test_kill_in_mid_epoch_and_resume_gives_the_same_weights_bit_for_bit(data: list[str], tmp_path: Path):
+    steps = 150
+    words = [*data, "--deterministic", "--steps-per-epoch", str(steps), "--epochs", "2", "--keep", "1000"]
+    whole = start(*words, "--out", str(tmp_path / "whole"))
+    killed = start(*words, "--out", str(tmp_path / "killed"), "--checkpoint-steps", "7")
+    deadline = time.monotonic() + 300
+    while not any((tmp_path / "killed" / "checkpoints").glob("step-000001[6-9]*")):  # in the second epoch
+        assert killed.poll() is None and time.monotonic() < deadline, killed.communicate()
+        time.sleep(0.005)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    newest = checkpoints.latest(tmp_path / "killed")
+    assert newest is not None and steps < int(newest.name[5:]) < 2 * steps
+    assert len(history(tmp_path / "killed")) == 1
+
+    resumed = start("--resume", "--out", str(tmp_path / "killed"))
+    for process in (whole, resumed):
+        _, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+    assert history(tmp_path / "killed") == history(tmp_path / "whole")
+    one, other = (state(tmp_path / name / "checkpoints" / f"step-{2 * steps:08d}") for name in ("whole", "killed"))
+    assert one.keys() == other.keys() and len(one) > 100
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def test_disk_that_fills_up_leaves_the_earlier_checkpoints(run: Path, tmp_path: Path):
+    out = shutil.copytree(run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in (out / "checkpoints").rglob("*.*")}
+
+    def no_room_for_weights() -> None:  # which are larger than all else that a run writes
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    process = start("--resume", "--out", str(out), "--epochs", "3", preexec_fn=no_room_for_weights)
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 1
+    lines = [line for line in stderr.splitlines() if not line.startswith(("epoch ", "15 photos"))]
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("error: checkpoint ") and "saved earlier is intact" in lines[0]
+    assert {path: path.read_bytes() for path in (out / "checkpoints").rglob("*.*")} == before
+
+
+def test_time_limit_saves_and_stops_and_resume_finishes(data: list[str], tmp_path: Path, capsys):
+    words = [*data, "--steps-per-epoch", "3", "--epochs", "1"]
+    out = ["--out", str(tmp_path / "run")]
+    assert main([*words, *out, "--minutes", "0"]) == 0
+    assert "0 of 1 epochs, 1 steps" in capsys.readouterr().out
+    assert checkpoints.latest(tmp_path / "run").name == "step-00000001"
+    assert main(["--resume", *out, "--minutes", "none"]) == 0
+    assert "1 of 1 epochs, 3 steps" in capsys.readouterr().out
+    assert len(history(tmp_path / "run")) == 1
+    assert (tmp_path / "run" / "command.txt").read_text().count("\n") == 2
+
+
+def test_phases_freezing_and_start_from_another_run(data: list[str], run: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    code = main([*data, "--out", str(out), "--epochs", "3", "--steps-per-epoch", "2", "--keep", "3",
+                 "--init-from", str(run), "--pretrain-epochs", "1",
+                 "--freeze", "generator/down*", "--thaw-at", "3"])  # fmt: skip
+    assert code == 0
+    points = [run / "best", *sorted((out / "checkpoints").iterdir())]
+    down, up, judge = [], [], []
+    for point in points:
+        model = build("pix2pix-rgb", size=32, base_width=4, dtype="float32")
+        model.load_weights(point / "model.weights.h5")
+        layers = model.generator.layers
+        down.append([w for layer in layers if layer.name.startswith("down") for w in layer.get_weights()])
+        up.append([w for layer in layers if layer.name.startswith("up") for w in layer.get_weights()])
+        judge.append(model.discriminator.get_weights())
+
+    def same(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
+        return all(np.array_equal(one, other) for one, other in zip(a, b, strict=True))
+
+    assert [same(down[i], down[i + 1]) for i in range(3)] == [True, True, False]  # thawed at epoch 3
+    assert [same(up[i], up[i + 1]) for i in range(3)] == [False, False, False]
+    assert [same(judge[i], judge[i + 1]) for i in range(3)] == [True, False, False]  # epoch 1 is L1 alone
+    assert [row["phase"] for row in history(out)] == ["l1", "gan", "gan"]
+    assert history(out)[0]["d_loss"] == ""
+
+
+def test_loss_that_becomes_nan_ends_the_run_with_its_batch(data: list[str], tmp_path: Path, capsys):
+    out = tmp_path / "run"
+    code, line = refused([*data, "--out", str(out), "--learning-rate", "1e30", "--steps-per-epoch", "9"], capsys)
+    assert code == 1
+    assert "a loss is not finite at epoch 1, step 2" in line
+    with np.load(out / "nan-step-00000002.npz") as saved:
+        assert saved["x"].shape == saved["y"].shape == (4, 32, 32, 3)
+        assert np.isfinite(saved["x"]).all()
+    assert checkpoints.latest(out) is None
+
+
+def test_existing_run_is_not_overwritten(data: list[str], run: Path, capsys):
+    before = sorted(path.name for path in run.rglob("*"))
+    code, line = refused([*data, "--out", str(run)], capsys)
+    assert code == 2
+    assert "--resume" in line and "--overwrite" in line
+    assert sorted(path.name for path in run.rglob("*")) == before
+
+
+def test_overwriting_with_a_wrong_option_removes_nothing(data: list[str], run: Path, capsys):
+    before = sorted(path.name for path in run.rglob("*"))
+    code, line = refused([*data, "--out", str(run), "--overwrite", "--freeze", "decoder/*"], capsys)
+    assert code == 2
+    assert "--freeze: matches no layer" in line and "generator" in line
+    assert sorted(path.name for path in run.rglob("*")) == before
+
+
+def test_folder_of_other_things_is_not_overwritten(data: list[str], tmp_path: Path, capsys):
+    (tmp_path / "letter.txt").write_text("dear")
+    code, line = refused([*data, "--out", str(tmp_path), "--overwrite"], capsys)
+    assert code == 2
+    assert "not a run" in line
+    assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--data folder:{tmp}/none --out {tmp}/x", "existing folder"),
+        ("--data folder:{tmp}/empty --out {tmp}/x", "must contain photos"),
+        ("--data nonsense --out {tmp}/x", "nonsense"),
+        ("--init-from {tmp}/none --out {tmp}/x", "no weights yet"),
+        ("--init-from {run} --base-width 8 --out {tmp}/x", "another architecture"),
+        ("--best-metric psnr --out {tmp}/x", "Did you mean val_psnr?"),
+        ("--thaw-at 2 --out {tmp}/x", "needs --freeze"),
+        ("--val-share 0.6 --test-share 0.4 --out {tmp}/x", "must leave photos for training"),
+        ("--out {tmp}/file", "must be a folder"),
+    ],
+)
+def test_wrong_option_is_one_line_and_leaves_no_folder(words: str, said: str, data, run, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    given = words.format(tmp=tmp_path, run="@run@").split()
+    code, line = refused([*data, *[str(run) if word == "@run@" else word for word in given]], capsys)
+    assert code == 2
+    assert said in line
+    assert not (tmp_path / "x").exists()
+
+
+def test_resume_on_other_photos_is_refused(data: list[str], tmp_path: Path, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(8):
+        noise = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(photos / f"{seed}.png")
+    out = ["--out", str(tmp_path / "run")]
+    assert main([*TINY, "--data", f"folder:{photos}", *out, "--epochs", "1"]) == 0
+    for photo in sorted(photos.iterdir())[:4]:
+        photo.unlink()
+    capsys.readouterr()
+    code, line = refused(["--resume", *out, "--epochs", "2"], capsys)
+    assert code == 2
+    assert "not what the checkpoint was trained on" in line
