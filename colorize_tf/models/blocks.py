@@ -41,8 +41,8 @@ class InstanceNorm(layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = (input_shape[-1],)
-        self.gamma = self.add_weight(name="gamma", shape=channels, initializer=self.gamma_initializer)
-        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+        self.gamma = self.add_weight(name="gamma", shape=channels, initializer=self.gamma_initializer, autocast=False)
+        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros", autocast=False)
 
     def call(self, inputs: Tensor) -> Tensor:
         x = ops.cast(inputs, "float32")

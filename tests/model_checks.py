@@ -1,0 +1,178 @@
+"""What every colorization network must pass, whatever paper it is from; a model's test file runs all of `CHECKS`.
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_check_list(check, tmp_path):
+    check(Case("my-model", {"base_width": 4}), tmp_path)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from colorize_tf import colorspace
+from colorize_tf.models import build
+
+from .conftest import colourful
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network small enough for a test, and which of its parts each of its training phases teaches."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    learners: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"l1": ("generator",)})
+    size: int = 32
+    overfit: dict[str, Any] = field(default_factory=dict)  # options for the network that learns a few pictures by heart
+    overfit_steps: int = 150
+
+    def build(self, seed: int = 1, **options: Any) -> keras.Model:
+        keras.utils.set_random_seed(seed)
+        model = build(self.name, **{"size": self.size, **self.options, **options})
+        model.compile()
+        return model
+
+
+def batch(model: keras.Model, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """`count` smooth pictures as x, y in the model's view."""
+    rgb = np.stack([colourful(seed, model.size, model.size) for seed in range(count)])
+    if model.view == "rgb":
+        y = colorspace.encode_rgb(rgb)
+        return np.repeat(colorspace.rgb_to_gray(y)[..., None], 3, axis=-1).astype("float32"), y.astype("float32")
+    lab = colorspace.rgb_to_lab(rgb / np.float32(255))
+    x, y = colorspace.encode_luma(lab[..., :1]), colorspace.encode_ab(lab[..., 1:])
+    return x.astype("float32"), y.astype("float32")
+
+
+def step(model: keras.Model, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """One training step, run eagerly: tracing costs more than a few steps of a tiny network."""
+    logs = model.train_step((tf.constant(x), tf.constant(y)))
+    return {name: float(value) for name, value in logs.items()}
+
+
+def weights_of(network: keras.Model) -> dict[str, np.ndarray]:
+    """Path -> value of every weight."""
+    return {variable.path: np.array(variable.numpy()) for variable in network.weights}
+
+
+def changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[str]:
+    """The weights that differ."""
+    return {path for path, value in before.items() if not np.array_equal(value, after[path])}
+
+
+# === The list ===
+
+
+def gives_ab_for_luma(case: Case, tmp_path: Path) -> None:
+    model = case.build()
+    luma = np.random.default_rng(0).uniform(0, 100, (2, model.size, model.size, 1)).astype("float32")
+    ab = model.colorize(luma)
+    assert keras.backend.standardize_dtype(ab.dtype) == "float32"
+    batch_size, height, width, channels = ab.shape
+    assert (batch_size, channels) == (2, 2)
+    assert model.size % height == 0 and height == width
+    assert np.isfinite(ab).all() and np.abs(ab).max() <= 128
+    np.testing.assert_allclose(model.colorize(luma[:1])[0], ab[0], atol=1e-3)  # a photo's colour is its own affair
+
+
+def survives_its_config(case: Case, tmp_path: Path) -> None:
+    model = case.build()
+    config = json.loads(json.dumps(model.get_config()))
+    again = type(model).from_config(config)
+    assert again.get_config() == model.get_config()
+    assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
+
+
+def loads_what_it_saved(case: Case, tmp_path: Path) -> None:
+    model = case.build()
+    x, y = batch(model)
+    step(model, x, y)
+    model.save_weights(tmp_path / "a.weights.h5")
+    bare = build(case.name, **{"size": case.size, **case.options})
+    bare.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(bare(x), model(x))
+
+    model.save(tmp_path / "a.keras")
+    whole = keras.saving.load_model(tmp_path / "a.keras")
+    np.testing.assert_array_equal(whole(x), model(x))
+    for loaded, saved in zip(_optimizer_state(whole), _optimizer_state(model), strict=True):
+        np.testing.assert_array_equal(loaded, saved)
+
+
+def learns_where_it_should(case: Case, tmp_path: Path) -> None:
+    model = case.build()
+    x, y = batch(model)
+    networks = {layer.name: layer for layer in model.layers if isinstance(layer, keras.Model)}
+    for phase, learners in case.learners.items():
+        model.phase = phase
+        for name, network in networks.items():
+            trainable = {variable.path for variable in network.trainable_variables}
+            before = weights_of(network)
+            losses = step(model, x, y)
+            moved = changed(before, weights_of(network))
+            assert np.isfinite(list(losses.values())).all()
+            assert trainable <= moved if name in learners else not moved, (phase, name, moved)
+
+
+def computes_in_half_precision(case: Case, tmp_path: Path) -> None:
+    exact = case.build()
+    x, y = batch(exact)
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        model = case.build(dtype=policy)
+        assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+        computing = {layer.compute_dtype for layer in _layers(model) if isinstance(layer, keras.layers.Conv2D)}
+        assert computing == {policy.removeprefix("mixed_")}
+        output = model(x)
+        assert output.dtype == tf.float32
+        np.testing.assert_allclose(output, exact(x), atol=0.02)
+        before = weights_of(model)
+        assert np.isfinite(list(step(model, x, y).values())).all()
+        assert changed(before, weights_of(model))
+        assert all(np.isfinite(value).all() for value in weights_of(model).values())
+
+
+def learns_a_few_pictures_by_heart(case: Case, tmp_path: Path) -> None:
+    model = case.build(**case.overfit)
+    x, y = batch(model, count=4)
+    data = tf.constant(x), tf.constant(y)
+    train = tf.function(lambda: model.train_step(data), autograph=False)
+    for _ in range(case.overfit_steps):
+        train()
+    rgb = np.stack([colourful(seed, model.size, model.size) for seed in range(4)]) / np.float32(255)
+    luma = colorspace.rgb_to_lab(rgb)[..., :1]
+    ab = np.asarray(keras.ops.image.resize(model.colorize(luma), luma.shape[1:3]))
+    painted = colorspace.lab_to_rgb(np.concatenate([luma, ab], axis=-1))
+    gray = np.repeat(colorspace.luma_to_gray(luma), 3, axis=-1)
+    assert _psnr(painted, rgb) >= _psnr(gray, rgb) + 5, (_psnr(painted, rgb), _psnr(gray, rgb))
+
+
+CHECKS: tuple[Callable[[Case, Path], None], ...] = (
+    gives_ab_for_luma,
+    survives_its_config,
+    loads_what_it_saved,
+    learns_where_it_should,
+    computes_in_half_precision,
+    learns_a_few_pictures_by_heart,
+)
+
+
+def _psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean(np.square(a - b))))
+
+
+def _optimizer_state(model: keras.Model) -> list[np.ndarray]:
+    optimizers = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
+    ordered = sorted(optimizers, key=lambda optimizer: (len(optimizer.variables), optimizer.name))
+    return [np.asarray(variable.numpy()) for optimizer in ordered for variable in optimizer.variables]
+
+
+def _layers(model: keras.Model) -> list[keras.Layer]:
+    return [layer for network in model.layers for layer in (getattr(network, "layers", None) or [network])]

@@ -1,0 +1,116 @@
+"""Building blocks, each against what it claims."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from colorize_tf.errors import InputError
+from colorize_tf.models.blocks import NORMS, UPSAMPLINGS, Blocks, InstanceNorm, NoiseDropout
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(3, 2, shape).astype("float32")
+
+
+def test_instance_norm_normalizes_each_channel_of_each_picture():
+    x = noise(2, 8, 8, 3)
+    y = np.asarray(InstanceNorm()(x))
+    np.testing.assert_allclose(y.mean(axis=(1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(y.std(axis=(1, 2)), 1, atol=1e-4)
+
+
+def test_instance_norm_applies_gain_and_bias():
+    layer, x = InstanceNorm(), noise(1, 4, 4, 2)
+    plain = np.asarray(layer(x))
+    layer.set_weights([np.array([2.0, 3.0]), np.array([-1.0, 1.0])])
+    np.testing.assert_allclose(layer(x), plain * [2, 3] + [-1, 1], rtol=1e-5)
+
+
+def test_instance_norm_in_half_precision_keeps_float32_statistics():
+    # In float16 the sum over 64² values of 100 would be infinite.
+    x = (100 + noise(1, 64, 64, 1)).astype("float16")
+    layer = InstanceNorm(dtype="mixed_float16")
+    y = layer(x)
+    assert y.dtype == "float16" and layer.gamma.dtype == "float32"
+    np.testing.assert_allclose(y, InstanceNorm()(x.astype("float32")), atol=2e-3)
+
+
+def test_instance_norm_round_trips_its_config():
+    layer = InstanceNorm(epsilon=1e-3, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02))
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert again.get_config() == layer.get_config()
+
+
+def test_batch_norm_at_inference_uses_moving_statistics():
+    layer = Blocks().normalization("norm")
+    layer.build((None, 4, 4, 2))
+    gamma, beta, mean, variance = np.float32([[1, 2], [0, 1], [3, -1], [4, 0.25]])
+    layer.set_weights([gamma, beta, mean, variance])
+    x = noise(1, 4, 4, 2)
+    expected = gamma * (x - mean) / np.sqrt(variance + 1e-5) + beta
+    np.testing.assert_allclose(layer(x, training=False), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_batch_norm_moves_its_statistics_a_tenth_of_the_way():
+    layer = Blocks().normalization("norm")
+    x = noise(2, 4, 4, 2)
+    layer(x, training=True)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * x.mean(axis=(0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * x.var(axis=(0, 1, 2)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+def test_down_halves_and_up_doubles(norm, upsampling):
+    blocks = Blocks(norm, upsampling)
+    inputs = keras.Input((8, 8, 3))
+    half = blocks.down(inputs, 5, "down")
+    assert half.shape == (None, 4, 4, 5)
+    assert blocks.up(half, 7, "up").shape == (None, 8, 8, 7)
+
+
+def test_a_bias_is_where_no_norm_would_cancel_it():
+    blocks, inputs = Blocks(), keras.Input((8, 8, 3))
+    model = keras.Model(inputs, blocks.up(blocks.down(inputs, 4, "down"), 4, "up", normalize=False))
+    assert [model.get_layer(name).use_bias for name in ("down", "up")] == [False, True]
+
+
+def test_layers_of_one_shape_start_with_different_weights_from_n_0_002():
+    first, second = (Blocks().convolution(64, 4, f"conv{i}") for i in range(2))
+    for layer in (first, second):
+        layer.build((None, 8, 8, 64))
+    a, b = first.kernel.numpy(), second.kernel.numpy()
+    assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.05
+    assert a.mean() == pytest.approx(0, abs=5e-4) and a.std() == pytest.approx(0.02, rel=0.03)
+
+
+def test_bilinear_upsampling_of_a_flat_picture_is_flat():
+    inputs = keras.Input((4, 4, 1))
+    blocks = Blocks(upsampling="bilinear")
+    inner = keras.Model(inputs, blocks.up(inputs, 1, "up", normalize=False))(np.ones((1, 4, 4, 1), "float32"))
+    np.testing.assert_allclose(
+        inner[0, 2:-2, 2:-2], np.full((4, 4, 1), inner[0, 2, 2]), rtol=1e-5
+    )  # "same" padding ends at the rim
+
+
+def test_noise_dropout_drops_at_inference_too():
+    x = np.ones((1, 64, 64, 1), "float32")
+    once, twice = (np.asarray(NoiseDropout(0.5, seed=seed)(x, training=False)) for seed in (1, 2))
+    assert set(np.unique(once)) == {0.0, 2.0}
+    assert (once != twice).any()
+    assert (np.asarray(keras.layers.Dropout(0.5)(x, training=False)) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"norm": "group"}, "norm: must be one of batch, instance. Received: group."),
+        ({"upsampling": "nearest"}, "upsampling: must be one of transposed, bilinear. Received: nearest."),
+    ],
+)
+def test_an_unknown_choice_is_refused_with_the_valid_ones(options, said):
+    with pytest.raises(InputError) as caught:
+        Blocks(**options)
+    assert str(caught.value).strip() == said
