@@ -30,7 +30,11 @@ def picture(seed, height=120, width=170, channels=3):
     """A picture with smooth parts and noise over the whole range, uint8."""
     random = np.random.default_rng(seed)
     values = smooth(seed, height, width, channels, -20, 275) + random.normal(0, 6, (height, width, channels))
-    return np.clip(values, 0, 255).astype(np.uint8).reshape((height, width, channels) if channels == 3 else (height, width))
+    return (
+        np.clip(values, 0, 255)
+        .astype(np.uint8)
+        .reshape((height, width, channels) if channels == 3 else (height, width))
+    )
 
 
 def luma(image):
@@ -180,7 +184,9 @@ def test_edges_are_worth_half_a_decibel_on_kodak(shared_data, factor):
         ab = rgb_to_lab(image.astype(np.float32) / 255)[..., 1:]
         height, width = ab.shape[:2]
         small = ab.reshape(height // factor, factor, width // factor, factor, 2).mean((1, 3))
-        errors = [np.square(fuse(image, small, edges=edges).astype(np.float32) - image).mean() for edges in (True, False)]
+        errors = [
+            np.square(fuse(image, small, edges=edges).astype(np.float32) - image).mean() for edges in (True, False)
+        ]
         gains.append(10 * np.log10(errors[1] / errors[0]))
     assert len(gains) == 24
     assert np.mean(gains) >= 0.5, np.mean(gains)

@@ -5,7 +5,9 @@ Both place samples as pixel areas: sample i of n covers i/n..(i+1)/n of the pict
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,10 @@ import numpy as np
 __all__ = ["EDGE", "blend_rows", "joint_bilateral", "mirror", "positions", "widen"]
 
 Array = np.ndarray[Any, Any]
+Tap = tuple[int, int, Array]  # row and column of a neighbour (1 is the sample itself), and its weights
 
 EDGE = 10.0  # L; a luma difference of this size halves a sample's weight
+BLOCK = 32_768  # pixels worked on at once
 
 
 def mirror(index: Array, length: int) -> Array:
@@ -30,12 +34,14 @@ def positions(start: int, stop: int, scale: float, length: int) -> tuple[Array, 
     """Output samples start..stop, `scale` input samples each -> left neighbour (int), share of the right (float32)."""
     at = (np.arange(start, stop) + 0.5) * scale - 0.5
     at = np.clip(at, 0.0, length - 1)
-    left = np.minimum(at.astype(np.intp), max(length - 2, 0))
+    left = at.astype(np.intp)
     return left, (at - left).astype(np.float32)
 
 
 def widen(rows: Array, left: Array, share: Array) -> Array:
     """float32 [..., w] -> float32 [..., W], bilinear along the last axis at the given positions."""
+    if len(left) == rows.shape[-1] and not share.any():
+        return rows
     right = np.minimum(left + 1, rows.shape[-1] - 1)
     out = np.take(rows, left, axis=-1)
     step = np.take(rows, right, axis=-1)
@@ -45,16 +51,20 @@ def widen(rows: Array, left: Array, share: Array) -> Array:
     return out
 
 
-def blend_rows(start: int, stop: int, scale: float, length: int) -> tuple[int, Array]:
-    """The first input row that output rows start..stop need, and the matrix float32 [stop - start, rows] of shares."""
-    top, share = positions(start, stop, scale, length)
-    first = int(top[0])
-    count = min(int(top[-1]) + 2, length) - first
-    matrix = np.zeros((stop - start, count), np.float32)
-    line = np.arange(stop - start)
-    matrix[line, top - first] = 1.0 - share
-    matrix[line, np.minimum(top - first + 1, count - 1)] += share
-    return first, matrix
+def blend_rows(rows: Array, top: Array, share: Array, out: Array) -> Array:
+    """float32 [h, ...] -> float32 [n, ...], bilinear along the first axis at n rising positions; `out` is room for it.
+
+    Output rows between the same two input rows are made together, by one product and one sum: a matrix product would
+    be as fast, but wakes the threads of the linear algebra library, which then get into the way of ours.
+    """
+    if int(top[-1] - top[0]) == len(top) - 1 and not share.any():
+        return rows[top[0] : top[-1] + 1]
+    starts = [0, *(np.flatnonzero(np.diff(top)) + 1), len(top)]
+    for start, stop in pairwise(starts):
+        upper, lower = rows[top[start]], rows[min(top[start] + 1, len(rows) - 1)]
+        np.multiply(share[start:stop].reshape(-1, *(1,) * upper.ndim), lower - upper, out=out[start:stop])
+        out[start:stop] += upper
+    return out
 
 
 def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | None = None) -> Array:
@@ -65,36 +75,50 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
     lack of `ab` is spread a second time by the same weights, so that smoothing does not drain small areas.
 
     All pixels at the same place within their sample form one phase, contiguous in memory: then every step is a plain
-    operation on whole arrays, without an index.
+    operation on whole arrays, without an index. Phases that lie on the same side of the sample share their neighbours
+    and are worked on together, as many at once as fit into a core's cache.
     """
     _, height, width = ab.shape
     phases = np.ascontiguousarray(luma.reshape(height, factor, width, factor).transpose(1, 3, 0, 2))
     mean = _shifts(phases.mean((0, 1)))
     samples = [_shifts(plane) for plane in ab]
     out = np.empty((2, factor, factor, height, width), np.float32)
-    kept: dict[tuple[int, int], list[tuple[int, int, Array]]] = {}
+    offset = (np.arange(factor, dtype=np.float32) + 0.5) / factor - 0.5
+    blocks = list(_blocks(factor, height * width))
+    kept: list[list[Tap]] = [[] for _ in blocks]
 
-    def first(row: int) -> None:
-        for column in range(factor):
-            taps = _taps(phases[row, column], mean, (row + 0.5) / factor - 0.5, (column + 0.5) / factor - 0.5)
-            kept[row, column] = taps
-            for plane in (0, 1):
-                _blend(taps, samples[plane], out[plane, row, column])
+    def first(number: int) -> None:
+        rows, columns = blocks[number]
+        kept[number] = _taps(phases[rows, columns], mean, offset[rows], offset[columns])
+        for plane in (0, 1):
+            _blend(kept[number], samples[plane], out[plane, rows, columns])
 
-    def second(row: int) -> None:
-        for column in range(factor):
-            for plane in (0, 1):
-                _blend(kept[row, column], again[plane], out[plane, row, column])
+    def second(number: int) -> None:
+        rows, columns = blocks[number]
+        for plane in (0, 1):
+            _blend(kept[number], again[plane], out[plane, rows, columns])
 
-    _each(first, factor, executor)
+    _each(first, len(blocks), executor)
     again = [_shifts(2.0 * plane - done.mean((0, 1))) for plane, done in zip(ab, out, strict=True)]
-    _each(second, factor, executor)
+    _each(second, len(blocks), executor)
     return out.transpose(0, 3, 1, 4, 2).reshape(2, height * factor, width * factor)
 
 
-def _each(work: Any, count: int, executor: Executor | None) -> None:
+def _each(work: Callable[[int], None], count: int, executor: Executor | None) -> None:
     for _ in (executor.map if executor else map)(work, range(count)):
         pass
+
+
+def _blocks(factor: int, size: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of phases, each block on one side of the sample's centre in either direction."""
+    middle = factor // 2
+    for low, high in ((0, middle), (middle, factor)):
+        for left, right in ((0, middle), (middle, factor)):
+            columns = max(1, min(right - left, BLOCK // size))
+            rows = max(1, min(high - low, BLOCK // (columns * size)))
+            for row in range(low, high, rows):
+                for column in range(left, right, columns):
+                    yield slice(row, min(row + rows, high)), slice(column, min(column + columns, right))
 
 
 def _shifts(plane: Array) -> list[list[Array]]:
@@ -104,30 +128,27 @@ def _shifts(plane: Array) -> list[list[Array]]:
     return [[np.ascontiguousarray(padded[y : y + height, x : x + width]) for x in range(3)] for y in range(3)]
 
 
-def _taps(luma: Array, mean: list[list[Array]], y: float, x: float) -> list[tuple[int, int, Array]]:
-    """The normalised weights [h,w] of the samples around a place (y, x) off the sample's centre, -0.5..0.5."""
-    taps = []
-    total: Array | None = None
-    for row, down in ((1, 1.0 - abs(y)), (0 if y < 0 else 2, abs(y))):
-        for column, across in ((1, 1.0 - abs(x)), (0 if x < 0 else 2, abs(x))):
-            if down * across == 0.0:
-                continue
+def _taps(luma: Array, mean: list[list[Array]], y: Array, x: Array) -> list[Tap]:
+    """The normalised weights [p,q,h,w] of the samples around the places (y [p], x [q]) off a sample's centre."""
+    taps: list[Tap] = []
+    total = np.zeros(luma.shape, np.float32)
+    for row, down in ((1, 1.0 - np.abs(y)), (0 if y[0] < 0 else 2, np.abs(y))):
+        for column, across in ((1, 1.0 - np.abs(x)), (0 if x[0] < 0 else 2, np.abs(x))):
             weight = luma - mean[row][column]
             weight *= np.float32(1.0 / EDGE)
             weight *= weight
             weight += np.float32(1.0)
-            np.divide(np.float32(down * across), weight, out=weight)
-            total = weight.copy() if total is None else np.add(total, weight, out=total)
+            np.divide(np.outer(down, across)[..., None, None], weight, out=weight)
+            total += weight
             taps.append((row, column, weight))
-    if total is not None:
-        np.reciprocal(total, out=total)
-        for _, _, weight in taps:
-            weight *= total
+    np.reciprocal(total, out=total)
+    for _, _, weight in taps:
+        weight *= total
     return taps
 
 
-def _blend(taps: list[tuple[int, int, Array]], samples: list[list[Array]], out: Array) -> None:
-    part = np.empty_like(out)
+def _blend(taps: list[Tap], samples: list[list[Array]], out: Array) -> None:
+    part = np.empty(out.shape, np.float32)
     for number, (row, column, weight) in enumerate(taps):
         np.multiply(weight, samples[row][column], out=part if number else out)
         if number:

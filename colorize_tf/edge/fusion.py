@@ -27,7 +27,9 @@ Array = np.ndarray[Any, Any]
 
 GUIDE_PIXELS = 2_000_000  # the edge-aware step works on at most so many
 BAND_ROWS = 96  # rows whose chroma is widened together
-STRIP_PIXELS = 32_768  # so that the dozen arrays of a strip stay in a core's cache
+# So that the dozen arrays of a strip stay in a core's cache, and its matrix product (9 × so many) below the 2¹⁸ from
+# which OpenBLAS wakes its own threads, which would get into the way of ours.
+STRIP_PIXELS = 28_000
 
 
 @dataclass(frozen=True)
@@ -111,18 +113,19 @@ def _guide(raster: Raster, chroma: Chroma, factor: int, space: RgbSpace) -> tupl
 def _band(raster: Raster, planes: Array, covered: tuple[float, float], space: RgbSpace, top: int, bottom: int) -> None:
     """Colours rows top..bottom."""
     width = raster.width
-    vertical, horizontal = covered[0] / raster.height, covered[1] / width
-    first, matrix = blend_rows(top, bottom, vertical, planes.shape[1])
-    rows = np.ascontiguousarray(planes[:, first : first + matrix.shape[1]].swapaxes(0, 1))  # [rows, 2, w]
-    wide = widen(rows, *positions(0, width, horizontal, planes.shape[2])).reshape(len(rows), 2 * width)
+    upper, share = positions(top, bottom, covered[0] / raster.height, planes.shape[1])
+    first, last = int(upper[0]), min(int(upper[-1]) + 2, planes.shape[1])
+    rows = np.ascontiguousarray(planes[:, first:last].swapaxes(0, 1))  # [rows, 2, w]
+    wide = widen(rows, *positions(0, width, covered[1] / width, planes.shape[2]))
     pixels = raster.read(top, bottom)
     out = raster.room(top, bottom)
     step = max(1, STRIP_PIXELS // width)
     strip = Strip(space, step, width, pixels)
+    room = np.empty((step, 2, width), np.float32)
     for start in range(0, bottom - top, step):
         stop = min(start + step, bottom - top)
-        needed = np.flatnonzero(matrix[start:stop].any(0))
-        low, high = needed[0], needed[-1] + 1
-        shift = np.matmul(matrix[start:stop, low:high], wide[low:high]).reshape(stop - start, 2, width)
+        inner = upper[start:stop] - first
+        near = wide[inner[0] : inner[-1] + 2]
+        shift = blend_rows(near, inner - inner[0], share[start:stop], room[: stop - start])
         strip.colour(pixels[start:stop], shift, out[start:stop])
     raster.keep(top, bottom, out)

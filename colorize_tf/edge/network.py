@@ -1,0 +1,97 @@
+"""From a network that gives ab for luma to a `Colorizer`: everything around the network, for whatever runs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from colorize_tf.edge import Hint
+from colorize_tf.edge.card import Card
+from colorize_tf.edge.fusion import GUIDE_PIXELS, Chroma, fuse_raster
+from colorize_tf.edge.prepare import paint_hints, prepare
+from colorize_tf.edge.raster import ArrayRaster, Raster
+from colorize_tf.edge.space import SRGB, RgbSpace
+from colorize_tf.errors import InputError, RunError
+
+__all__ = ["NetworkColorizer", "Options"]
+
+Array = np.ndarray[Any, Any]
+
+AB_LIMIT = 128.0  # no colour of sRGB is further out
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to colorize; the defaults suit photographs and scans alike."""
+
+    vivid: float = 0.0  # 0..1, acts inside the network, if its card says so
+    saturation: float = 1.0  # multiplies the chroma that the network gave
+    chroma_cap: float = 80.0  # Lab units; where the 99th percentile of chroma exceeds it, all of it is scaled to that
+    levels: bool = True  # stretch the luma that the network sees; the photo's own is never touched
+    edges: bool = True  # stop colour at edges of luma while enlarging; False is faster
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("vivid", 0.0, 1.0), ("saturation", 0.0, 10.0), ("chroma_cap", 1.0, 200.0)):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(name, f"must be in {low:g}..{high:g}", getattr(self, name))
+
+
+class NetworkColorizer(ABC):
+    """Prepares the photo, asks `predict`, and fuses the answer with the photo's own luma."""
+
+    def __init__(self, card: Card, options: Options | None = None, threads: int | None = None) -> None:
+        if card.kind != "colorize":
+            raise InputError("model", "must be a colorizer", f"{card.name}, which is of kind {card.kind}")
+        if threads is not None and not 1 <= threads <= 256:
+            raise InputError("threads", "must be in 1..256", threads)
+        self.card = card
+        self.options = options or Options()
+        self.threads = threads
+        if self.options.vivid and not card.vivid:
+            raise InputError("vivid", f"{card.name} has no such input", self.options.vivid, "Try saturation")
+
+    @abstractmethod
+    def predict(self, luma: Array, hints: Array | None, vivid: float) -> Array:
+        """luma float32 [H,W] (CIE L), hints float32 [H,W,3] (a/110, b/110, mask) -> ab float32 [h,w,2] (Lab units)."""
+
+    def __call__(self, image: Array, hints: Sequence[Hint] | None = None) -> Array:
+        """uint8 (or uint16) [H,W] gray or [H,W,3] sRGB -> the same type [H,W,3] of the same CIE L."""
+        raster = ArrayRaster(image)
+        self.colorize(raster, hints)
+        return raster.result
+
+    def colorize(self, raster: Raster, hints: Sequence[Hint] | None = None, space: RgbSpace = SRGB) -> None:
+        """Colours a picture in its place."""
+        fuse_raster(raster, self.chroma(raster, hints, space), self.options.edges, space, self.threads)
+
+    def chroma(self, raster: Raster, hints: Sequence[Hint] | None = None, space: RgbSpace = SRGB) -> Chroma:
+        """The network's answer for a picture, after all options on colour."""
+        if hints and not self.card.hints:
+            raise InputError("hint", f"{self.card.name} has no such input", f"{len(hints)} hints")
+        height, width = raster.height, raster.width
+        prepared = prepare(raster.reduced(GUIDE_PIXELS), height, width, self.card, space.luma, self.options.levels)
+        painted = paint_hints(hints or (), height, width, prepared) if self.card.hints else None
+        ab = self.predict(prepared.luma, painted, self.options.vivid)
+        wanted = (*(length // self.card.ab_scale for length in prepared.luma.shape), 2)
+        if ab.shape != wanted:
+            raise InputError("model", f"must give ab of {wanted}, as its card says", ab.shape)
+        scale = self.card.ab_scale
+        covered = (prepared.height / scale, prepared.width / scale)
+        return Chroma(self._finished(ab, covered), *covered)
+
+    def _finished(self, ab: Array, covered: tuple[float, float]) -> Array:
+        chroma = np.hypot(ab[..., 0], ab[..., 1])
+        if not np.isfinite(chroma).all():
+            raise RunError(f"{self.card.name} gave numbers that are not finite for this photo; export the model again")
+        seen = chroma[: -int(-covered[0] // 1), : -int(-covered[1] // 1)].ravel()
+        rank = int(0.99 * (seen.size - 1))
+        strong = float(np.partition(seen, rank)[rank])
+        scale = self.options.saturation
+        if strong * scale > self.options.chroma_cap:
+            scale = self.options.chroma_cap / strong
+        ab = ab * np.float32(scale)
+        return np.clip(ab, -AB_LIMIT, AB_LIMIT, out=ab)
