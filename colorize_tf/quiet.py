@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["load_tensorflow"]
+from colorize_tf.errors import ColorizeError
+
+__all__ = ["hushed", "load_tensorflow"]
 
 
 def load_tensorflow() -> None:
@@ -18,16 +22,27 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow cannot do, it raises
     if "tensorflow" in sys.modules:
         return
+    with hushed():
+        import tensorflow  # noqa: F401
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keeps back what is written to stderr meanwhile, by C++ too, and shows it only if the block fails unexpectedly."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            yield
+        except ColorizeError:
+            raise  # says all there is to say, in one line
         except BaseException:
+            sys.stderr.flush()
             said.seek(0)
             os.write(kept, said.read())
             raise
         finally:
+            sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
