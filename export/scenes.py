@@ -1,0 +1,82 @@
+"""The photos of a run as inputs of a file: CIE L, and hints and vividness where the network takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from colorize_tf.colorspace import encode_ab, rgb_to_lab
+from colorize_tf.config import DataConfig
+from colorize_tf.datasets import Photos, open_source
+from colorize_tf.splits import open_splits
+
+from .source import Source
+
+__all__ = ["Pick", "Scene", "choose_photos", "make_scenes"]
+
+Pick: TypeAlias = tuple[Photos, int]  # a set of photos and the index of one
+
+HINTS = 8  # on every second scene, where the network takes any
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo and what a file is given of it: `truth` uint8 [H,W,3], `inputs` float32 by name."""
+
+    name: str
+    truth: np.ndarray
+    inputs: dict[str, np.ndarray]
+
+
+def choose_photos(data: DataConfig, spec: str | None, counts: tuple[int, int]) -> tuple[list[Pick], list[Pick]]:
+    """A run's data, or `spec` instead, -> at most so many photos to measure ranges on, and others to judge files by.
+
+    The latter are first of all the run's own validation and test photos, which its network has not learnt from.
+    """
+    splits = open_splits(data) if spec is None else {"train": open_source(spec, near_gray=data.near_gray)}
+    unseen = [(splits[name], index) for name in ("val", "test") if name in splits for index in range(len(splits[name]))]
+    rest = [(splits["train"], int(i)) for i in np.random.default_rng(0).permutation(len(splits["train"]))]
+    calibration, judged = counts
+    lent = min(max(0, judged - len(unseen)), len(rest) // 2)  # of few photos, half are left to measure ranges on
+    return rest[lent:][:calibration], (unseen + rest[:lent] or rest)[:judged]
+
+
+def make_scenes(picks: Sequence[Pick], source: Source) -> list[Scene]:
+    """Photos -> what the network is given: cut to its size, or whole where it takes any."""
+    return [_scene(*pick, position, source) for position, pick in enumerate(picks)]
+
+
+def _scene(photos: Photos, index: int, position: int, source: Source) -> Scene:
+    photo = Image.fromarray(photos.image(index))
+    height, width = source.size or _free_size(photo.height, photo.width, source)
+    truth = np.asarray(ImageOps.fit(photo, (width, height), Image.Resampling.BICUBIC))
+    lab = rgb_to_lab(truth.astype(np.float32) / 255.0)
+    made = {"luma": lab[None, ..., :1]}
+    if "hints" in source.inputs:
+        made["hints"] = _hints(lab, HINTS * (position % 2), seed=position)[None]
+    if "vivid" in source.inputs:
+        made["vivid"] = np.array([position // 2 % 2], np.float32)
+    return Scene(str(photos.names[index]), truth, made)
+
+
+def _free_size(height: int, width: int, source: Source) -> tuple[int, int]:
+    """The photo's proportions, at most 2:1, with the shorter side as in training."""
+    short = max(source.multiple, int(source.model.size) // source.multiple * source.multiple)
+    ratio = min(max(height, width) / min(height, width), 2.0)
+    long = round(short * ratio / source.multiple) * source.multiple
+    return (long, short) if height > width else (short, long)
+
+
+def _hints(lab: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """CIE Lab [H,W,3] -> a/110, b/110 and mask, float32 [H,W,3]: the true colour at `count` places."""
+    height, width = lab.shape[:2]
+    hints = np.zeros((height, width, 3), np.float32)
+    random = np.random.default_rng(seed)
+    rows, columns = random.integers(0, height, count), random.integers(0, width, count)
+    hints[rows, columns, :2] = encode_ab(lab[rows, columns, 1:])
+    hints[rows, columns, 2] = 1.0
+    return hints

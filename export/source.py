@@ -1,0 +1,161 @@
+"""A run as the graph that every exported file holds: CIE L in, ab in Lab units out, whatever network is inside."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from colorize_tf.errors import InputError
+from colorize_tf.models.blocks import InstanceNorm
+from colorize_tf.predict import Run
+
+from .recipes import Recipe
+
+__all__ = ["INPUTS", "Source", "open_source_graph", "refuse_what_int8_breaks"]
+
+INPUTS = {"luma": 1, "hints": 3, "vivid": 0}  # what a file may take, with its channels; vivid is a single number
+SIGNATURE = "serving_default"  # the key that hosts look for first
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network ready to be exported.
+
+    `size` is the height and width of its input, None where the file is to take any multiple of `multiple`.
+    """
+
+    run: Run
+    model: keras.Model
+    size: tuple[int, int] | None
+    multiple: int
+    inputs: tuple[str, ...]
+    endpoint: Any
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Inputs by name (see `INPUTS`), float32 -> ab float32 [1,h,w,2] in Lab units, as Keras computes it."""
+        answer: np.ndarray = self.endpoint(*(inputs[name] for name in self.inputs))["ab"].numpy()
+        return answer
+
+    def save(self, folder: Path) -> None:
+        """Writes a SavedModel with frozen shapes; Keras' own archive is the only way whose variables convert."""
+        archive = keras.export.ExportArchive()
+        archive.track(self.model)
+        archive.add_endpoint(SIGNATURE, self.endpoint)
+        archive.write_out(str(folder), verbose=False)
+
+
+def open_source_graph(run: Run, size: tuple[int, int] | None, *, free: bool = False) -> Source:
+    """A run -> its network for pictures of `size`, else of the size it was trained on; `free` for any size."""
+    model = _without_noise(run.model)
+    if not hasattr(model, "colorize"):
+        raise InputError("RUN", "must hold a network that gives ab for L", run.config.model.name)
+    trained = int(model.size)
+    multiple = int(getattr(model, "multiple", trained))
+    if size is not None and any(length < multiple or length % multiple for length in size):
+        given = f"{size[0]}x{size[1]}"
+        raise InputError("--size", f"must be multiples of {multiple} for {run.config.model.name}", given)
+    if free or (size is not None and size != (trained, trained)):
+        _free_size(model)
+    size = None if free else size or (trained, trained)
+    taken = inspect.signature(model.colorize).parameters
+    inputs = tuple(name for name in INPUTS if name in taken)
+    source = Source(run, model, size, multiple, inputs, _endpoint(model, inputs, size))
+    _refuse_state(source)
+    return source
+
+
+def refuse_what_int8_breaks(source: Source, recipe: Recipe) -> None:
+    """Raises an InputError for a network that 8-bit activations are known to ruin."""
+    if recipe.activations != "int8":
+        return
+    found = [layer.name for layer in source.model._flatten_layers() if isinstance(layer, InstanceNorm)]
+    if found:
+        raise InputError(
+            "--recipe", "cannot hold instance normalisation: its means and squares, taken anew from every picture, "
+            "need more than 8 bits (4 dB of signal to noise were left when measured)", f"{recipe.name}, {found[0]}",
+            "Take dynamic_wi8, or train with --norm batch.",
+        )  # fmt: skip
+
+
+def _endpoint(model: keras.Model, inputs: tuple[str, ...], size: tuple[int, int] | None) -> Any:
+    height, width = size or (None, None)
+    shapes = {name: (1, height, width, channels) if channels else (1,) for name, channels in INPUTS.items()}
+    signature = [tf.TensorSpec(shapes[name], tf.float32, name=name) for name in inputs]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def endpoint(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"ab": tf.identity(model.colorize(**dict(zip(inputs, values, strict=True))), name="ab")}
+
+    endpoint.get_concrete_function()
+    return endpoint
+
+
+def _refuse_state(source: Source) -> None:
+    """Raises an InputError if running the graph changes the network, as batch norm in training mode does."""
+    operations = source.endpoint.get_concrete_function().graph.get_operations()
+    changing = [op.name for op in operations if op.type.startswith("Assign") and op.type.endswith("VariableOp")]
+    if not changing:
+        return
+    norms = [layer.name for layer in source.model._flatten_layers() if "Normalization" in type(layer).__name__]
+    guilty = next((name for name in norms if any(f"{name}_" in op or f"{name}/" in op for op in changing)), None)
+    if guilty:
+        raise InputError(
+            "RUN", "has batch norm in training mode: its colours would depend on the one photo it sees, and turn to "
+            "NaN or black", f"{source.run.config.model.name}, {guilty}", "Its colorize must call with training=False.",
+        )  # fmt: skip
+    raise InputError("RUN", "must not change while it colorizes", f"{source.run.config.model.name}, {changing[0]}")
+
+
+def _without_noise(model: keras.Model) -> keras.Model:
+    """The same network without dropout at inference: a file has to give one photo the same colours every time."""
+    config = model.get_config()
+    if config.get("noise", "train") == "train":
+        return model
+    quiet = type(model).from_config({**config, "noise": "train"})
+    quiet.set_weights(model.get_weights())
+    return quiet
+
+
+def _free_size(model: keras.Model) -> None:
+    """Lets the networks inside `model` take pictures of any size; layers and weights stay the same ones."""
+    for name, network in list(vars(model).items()):
+        if isinstance(network, keras.Model) and _maps_pictures(network):
+            channels = network.input_shape[-1]
+            free = keras.Input((None, None, channels), name=network.inputs[0].name)
+            setattr(model, name, keras.models.clone_model(network, free, clone_function=_sizeless))
+
+
+def _maps_pictures(network: keras.Model) -> bool:
+    """Whether it is a graph of layers from [B,H,W,C] to [B,h,w,c]."""
+    ends = [*(getattr(network, "inputs", None) or ()), *(getattr(network, "outputs", None) or ())]
+    return bool(ends) and all(len(tensor.shape) == 4 for tensor in ends)
+
+
+def _sizeless(layer: keras.Layer) -> keras.Layer:
+    # The converter refuses this one layer where height and width are unknown.
+    return (
+        Enlarge(layer.size, layer.interpolation, layer.name) if isinstance(layer, keras.layers.UpSampling2D) else layer
+    )
+
+
+class Enlarge(keras.layers.Layer):
+    """[B,H,W,C] -> [B,nH,mW,C] as `UpSampling2D` does it, for unknown height and width."""
+
+    def __init__(self, factors: tuple[int, int], interpolation: str, name: str) -> None:
+        super().__init__(name=name)
+        self.factors, self.interpolation = factors, interpolation
+
+    def call(self, inputs: Any) -> Any:
+        size = tf.shape(inputs)[1:3] * tf.constant(self.factors)
+        return tf.cast(tf.image.resize(inputs, size, method=self.interpolation), inputs.dtype)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        grown = (None if n is None else n * f for n, f in zip(shape[1:3], self.factors, strict=True))
+        return (shape[0], *grown, shape[3])
