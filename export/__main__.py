@@ -1,0 +1,166 @@
+"""`python -m export RUN --recipe NAME --out model.tflite`: a run becomes a file that was tried before it was written.
+
+python -m export compare MODEL...      one table over files
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from colorize_tf.edge.card import Card, read_model, write_model
+from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.quiet import hushed, load_tensorflow
+
+from .recipes import RECIPES, Recipe, find_recipe
+
+if TYPE_CHECKING:
+    from .report import Report
+    from .source import Source
+
+__all__ = ["main"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m export`."""
+    recipes = "\n".join(f"  {r.name:<16} {r.hardware}: {r.reason}" for r in RECIPES.values())
+    result = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Turns a trained run into one file that colorizes anywhere, and tries it before it is written.",
+        epilog=f"recipes:\n{recipes}\n\nexamples:\n"
+        "  python -m export runs/a --recipe static_wi8_ai8 --out model.tflite\n"
+        "  python -m export compare model.tflite other.tflite\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument
+    add("run", metavar="RUN", help="run folder, one of its checkpoints, or its .weights.h5 file")
+    add("--recipe", metavar="NAME", required=True, help="how numbers are stored and computed; see below")
+    add("--out", type=Path, metavar="FILE", required=True, help="the .tflite file to write; its card goes beside it")
+    add("--overwrite", action="store_true", help="replace FILE")
+    add("--keep-failed", action="store_true", help="write the file even if it breaks a rule; the exit code stays 1")
+    shape = result.add_mutually_exclusive_group()
+    shape.add_argument("--size", metavar="HxW", help="height and width of the input (default: as trained)")
+    shape.add_argument("--dynamic", action="store_true", help="take any size that is a multiple of the network's steps")
+    add("--data", metavar="SOURCE", help="photos, such as folder:PATH (default: those the run was trained with)")
+    add("--photos", type=int, default=50, metavar="N", help="photos to compare the file on (%(default)s)")
+    add("--calibration", type=int, default=100, metavar="N", help="photos to measure ranges on (%(default)s)")
+    card = result.add_argument_group("card", "what people should know before they use the file")
+    card.add_argument("--name", help="name of the model (default: that of the network)")
+    card.add_argument("--version", default="1", help="version of the model (%(default)s)")
+    card.add_argument("--licence", default="", help="licence of the weights")
+    card.add_argument("--training-data", help="what the network learnt from (default: the run's source of photos)")
+    card.add_argument(
+        "--twin", metavar="FILE", help="name of the float16 file of the same network, kept beside this one"
+    )
+    return result
+
+
+@command_line
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line -> a file and its card; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] == "compare":
+        from .compare import main as compare
+
+        return compare(argv[1:])
+    given = parser().parse_args(argv)
+    recipe, size = find_recipe(given.recipe), _size(given.size)
+    _check(given)
+    from colorize_tf.predict import load_run
+
+    run = load_run(given.run)
+    load_tensorflow()
+    from .source import open_source_graph, refuse_what_int8_breaks
+
+    source = open_source_graph(run, size, free=given.dynamic)
+    refuse_what_int8_breaks(source, recipe)
+    content, card, report = _export(given, recipe, source)
+
+    from .report import listing
+
+    print(listing(report))
+    if report.failures and not given.keep_failed:
+        raise RunError(f"{given.out} was not written: {'; '.join(report.failures)}")
+    write_model(given.out, content, card)
+    print(f"wrote {given.out}", file=sys.stderr)
+    return 0 if report.passed else 1
+
+
+def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[bytes, Card, Report]:
+    """Converts and tries -> the file without its card, the card, what was found."""
+    from .convert import convert
+    from .scenes import choose_photos, make_scenes
+    from .verify import verify
+
+    data = source.run.config.data
+    calibration, judged = choose_photos(data, given.data, (given.calibration, given.photos))
+    samples = [scene.inputs for scene in make_scenes(calibration, source)] if recipe.static else []
+    _say(f"converting {source.run.checkpoint} to {recipe.name}")
+    with hushed():
+        content = convert(source, recipe, samples)
+    scenes = make_scenes(judged, source)
+    _say(f"comparing with the network on {len(scenes)} photos")
+    wanted = [source(scene.inputs) for scene in scenes]
+    height, width = source.size or (None, None)
+    card = Card(
+        name=given.name or source.run.config.model.name,
+        version=given.version,
+        recipe=recipe.name,
+        height=height,
+        width=width,
+        ab_scale=scenes[0].truth.shape[0] // wanted[0].shape[1],
+        fit="pad" if source.size is None else "squash",
+        multiple=source.multiple,
+        short_side=int(source.model.size),
+        hints="hints" in source.inputs,
+        vivid="vivid" in source.inputs,
+        twin=given.twin,
+        licence=given.licence,
+        training_data=data.data if given.training_data is None else given.training_data,
+    )
+    with tempfile.TemporaryDirectory() as folder, hushed():
+        # Tried as it will be read: with a card inside.
+        path = Path(folder, "model.tflite")
+        write_model(path, content, card)
+        report = verify(read_model(path)[0], recipe, scenes, wanted)
+    found = report.as_dict()
+    metrics = {**(found.pop("quality") or {}), "photos": len(scenes), "data": given.data or data.data}
+    passed = tuple(f"{v.runtime} {v.version}" for v in report.runtimes if v.result == "passed")
+    return content, replace(card, metrics=metrics, verification=found, runtimes=passed), report
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Raises an InputError for what can be known wrong before anything slow is done."""
+    if given.out.suffix != ".tflite":
+        raise InputError("--out", "must end in .tflite", str(given.out))
+    if given.out.exists() and not given.overwrite:
+        raise InputError("--out", "exists already", str(given.out), "Name another file or add --overwrite.")
+    if not given.out.parent.is_dir():
+        raise InputError("--out", "must lie in a folder that exists", str(given.out))
+    for name in ("photos", "calibration"):
+        if getattr(given, name) < 1:
+            raise InputError(f"--{name}", "must be at least 1", getattr(given, name))
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    try:
+        height, width = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise InputError("--size", "must look like 256x384, height first", text) from None
+    return height, width
+
+
+def _say(text: Any) -> None:
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
