@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -26,8 +26,9 @@ from colorize_tf import metrics
 from colorize_tf.atomic import atomic_path, write_text
 from colorize_tf.colorspace import luma_to_gray, rgb_to_lab
 from colorize_tf.datasets import Photos, Rejected, open_source
+from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, RunError, command_line
-from colorize_tf.predict import Run, RunColorizer, load_run
+from colorize_tf.predict import PLAIN, RunColorizer, load_run
 from colorize_tf.sheet import Cell, Strip, contact_sheet
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import Row, Summary, csv_text, json_text, markdown_table, summarize
@@ -159,11 +160,11 @@ def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.evaluate`."""
     result = argparse.ArgumentParser(
         prog="python -m colorize_tf.evaluate",
-        description="Scores trained runs on photos whose colours are known, beside a gray baseline. Prints a table.",
+        description="Scores runs and model files on photos whose colours are known, beside a gray baseline.",
         epilog="example: python -m colorize_tf.evaluate runs/a runs/b --data folder:photos --out results",
     )
     add = result.add_argument
-    add("runs", nargs="+", metavar="RUN", help="run folder, one of its checkpoints, or its .weights.h5 file")
+    add("runs", nargs="+", metavar="RUN", help="run folder, one of its checkpoints, or a .tflite file")
     add(
         "--data",
         metavar="SOURCE",
@@ -191,13 +192,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--limit", "must be at least 1", given.limit)
     if given.data is not None and given.split is not None:
         raise InputError("--split", "is a part of the runs' own data, and --data names other photos", given.split)
-    names = _names(given.runs)
-    runs = [load_run(path) for path in given.runs]
-    photos = _own_photos(runs, given.split or "test") if given.data is None else open_source(given.data)
+    opened = dict(zip(_names(given.runs), map(_open, given.runs), strict=True))
+    photos = _own_photos(opened.values(), given.split or "test") if given.data is None else open_source(given.data)
     if given.limit is not None:
         photos = drawn(photos, given.limit)
-    size = given.size or max(run.model.size for run in runs)
-    colorizers = _painters(names, runs)
+    size = given.size or max(colorizer.card.height or colorizer.card.short_side for colorizer in opened.values())
+    colorizers = _painters(opened)
 
     evaluation = evaluate(colorizers, photos, size)
     left_out = (*photos.rejected, *evaluation.unreadable)
@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     protocol = {"data": photos.source, "split": None if given.data else given.split or "test", "limit": given.limit}
     result = {
         "protocol": {**protocol, "photos": len(evaluation.judged), "size": size, "resize": "bicubic squash"},
-        "runs": {name: str(run.checkpoint) for name, run in zip(names, runs, strict=True)},
+        "colorizers": {name: str(_origin(colorizer)) for name, colorizer in opened.items()},
         "summaries": summaries,
         "left_out": [dataclasses.asdict(bad) for bad in left_out],
     }
@@ -226,26 +226,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _own_photos(runs: Sequence[Run], split: str) -> Photos:
+def _open(path: str) -> RunColorizer | TfliteColorizer:
+    if Path(path).suffix == ".tflite":
+        return TfliteColorizer(path, options=PLAIN)
+    return RunColorizer(load_run(path))
+
+
+def _origin(colorizer: RunColorizer | TfliteColorizer) -> Path:
+    return colorizer.run.checkpoint if isinstance(colorizer, RunColorizer) else colorizer.path
+
+
+def _own_photos(colorizers: Collection[RunColorizer | TfliteColorizer], split: str) -> Photos:
     """The photos that all these runs kept for `split`."""
-    data = runs[0].config.data
-    splits = [
-        (one.data, one.subset, one.val_share, one.test_share, one.near_gray) for one in (r.config.data for r in runs)
-    ]
-    if len(set(splits)) > 1:
-        raise InputError("--data", "must be given where runs have different photos or splits", splits)
-    photos = open_splits(data)[split]
+    configs = [one.run.config.data for one in colorizers if isinstance(one, RunColorizer)]
+    if len(configs) < len(colorizers):
+        raise InputError("--data", "must be given for .tflite files, which have no photos of their own", "none")
+    splits = {(one.data, one.subset, one.val_share, one.test_share, one.near_gray) for one in configs}
+    if len(splits) > 1:
+        raise InputError("--data", "must be given where runs have different photos or splits", sorted(map(str, splits)))
+    photos = open_splits(configs[0])[split]
     if photos.count == 0:
-        raise InputError("--split", f"the runs kept no photos of {data.data} for it", split, "Name photos with --data.")
+        rule = f"the runs kept no photos of {configs[0].data} for it"
+        raise InputError("--split", rule, split, "Name photos with --data.")
     return photos
 
 
-def _painters(names: Sequence[str], runs: Sequence[Run]) -> dict[str, Painter]:
-    """Runs -> painters by name, an RGB network's raw output before it."""
+def _painters(colorizers: Mapping[str, RunColorizer | TfliteColorizer]) -> dict[str, Painter]:
+    """Colorizers by name -> painters by name, an RGB network's raw output before it."""
     painters: dict[str, Painter] = {}
-    for name, run in zip(names, runs, strict=True):
-        colorizer = RunColorizer(run)
-        if colorizer.paints:
+    for name, colorizer in colorizers.items():
+        if isinstance(colorizer, RunColorizer) and colorizer.paints:
             painters[f"{name} (raw)"] = colorizer.raw
         painters[name] = colorizer
     return painters

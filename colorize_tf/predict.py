@@ -2,8 +2,8 @@
 
     python -m colorize_tf.predict runs/a photo.jpg --out coloured
 
-The network sees the whole photo once, squashed to its own size; the ab it gives is enlarged and joined to the photo's
-own L, which is never replaced.
+What surrounds the network, from reading a photo to joining the network's ab to the photo's own L, is that of every
+other host (`edge/`), so a run and the file exported from it can be compared.
 """
 
 from __future__ import annotations
@@ -17,20 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorize_tf.colorspace import gamut_clip, lab_to_rgb, rgb_to_lab
 from colorize_tf.config import RunConfig, load_config
+from colorize_tf.edge.card import Card
+from colorize_tf.edge.fusion import GUIDE_PIXELS
+from colorize_tf.edge.network import NetworkColorizer, Options
+from colorize_tf.edge.prepare import prepare
+from colorize_tf.edge.raster import ArrayRaster, resize
+from colorize_tf.edge.space import SRGB
 from colorize_tf.errors import InputError
 from colorize_tf.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Run", "RunColorizer", "load_run"]
+__all__ = ["PLAIN", "Run", "RunColorizer", "load_run"]
 
 Image8: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 
 CONFIG = "config.json"
+PLAIN = Options(levels=False, chroma_cap=200.0)  # what the network says, nothing put right before or after
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,14 @@ def load_run(path: str | Path) -> Run:
     return Run(folder, weights.parent, config, model)
 
 
-class RunColorizer:
-    """`Colorizer` of a run: photo uint8 [H,W] or [H,W,3] -> uint8 RGB [H,W,3] with the photo's own L.
+class RunColorizer(NetworkColorizer):
+    """`Colorizer` of a run: photo uint8 [H,W] or [H,W,3] -> uint8 RGB [H,W,3] of the same CIE L.
 
-    Gives the same picture for the same photo and `seed`, also where the network paints with noise
-    (`stochastic`): there another `seed` gives another picture.
+    The network sees the whole photo squashed to its size. The same photo and `seed` give the same picture, also where
+    the network paints with noise (`stochastic`): there another `seed` gives another picture.
     """
 
-    def __init__(self, run: Run, *, seed: int = 0) -> None:
+    def __init__(self, run: Run, *, seed: int = 0, options: Options = PLAIN, threads: int | None = None) -> None:
         import tensorflow as tf
 
         from colorize_tf.models.blocks import NoiseDropout
@@ -78,40 +84,44 @@ class RunColorizer:
         self.run = run
         self.seed = seed
         self.size: int = run.model.size
-        self.noise = [layer for layer in _layers(run.model) if isinstance(layer, NoiseDropout)]
         luma = [tf.TensorSpec((1, self.size, self.size, 1), tf.float32)]
         self._colorize = tf.function(run.model.colorize, input_signature=luma)
         self._paint = tf.function(run.model.paint, input_signature=luma)
+        self._noise = [layer for layer in _layers(run.model) if isinstance(layer, NoiseDropout)]
+        small = self._colorize.get_concrete_function().structured_outputs.shape[1]
+        name = run.config.model.name
+        super().__init__(
+            Card(name, "float32", self.size, self.size, self.size // small, fit="squash"), options, threads
+        )
 
     @property
     def stochastic(self) -> bool:
         """Whether another seed gives another picture."""
-        return bool(self.noise)
+        return bool(self._noise)
 
     @property
     def paints(self) -> bool:
         """Whether the network gives RGB of its own, which `raw` shows; others give ab alone."""
         return self.run.model.view == "rgb"
 
-    def __call__(self, image: Image8, hints: Any = None) -> Image8:
-        if hints is not None:
-            raise InputError("hints", f"{self.run.config.model.name} takes none", hints)
-        luma = rgb_to_lab(_floating(image))[..., 0]
-        return _fuse(luma, self._ask(self._colorize, luma))
+    def predict(self, luma: Floats, hints: Any = None, vivid: float = 0.0) -> Floats:  # noqa: ARG002
+        """CIE L float32 [S,S] -> ab float32 [s,s,2] in Lab units."""
+        return self._ask(self._colorize, luma)
 
     def raw(self, image: Image8) -> Image8:
         """Photo uint8 [H,W] or [H,W,3] -> the network's own RGB uint8 [H,W,3], its lightness included."""
         if not self.paints:
-            raise InputError("--raw", "needs a network that gives RGB", f"{self.run.config.model.name}, which gives ab")
-        luma = rgb_to_lab(_floating(image))[..., 0]
-        return _to_uint8(_resized(self._ask(self._paint, luma), luma.shape, Image.Resampling.BILINEAR))
+            raise InputError("--raw", "needs a network that gives RGB", f"{self.card.name}, which gives ab")
+        raster = ArrayRaster(image)
+        small = raster.reduced(GUIDE_PIXELS)
+        seen = prepare(small, raster.height, raster.width, self.card, SRGB.luma, self.options.levels)
+        painted = (self._ask(self._paint, seen.luma) * 255 + 0.5).astype(np.uint8)
+        return resize(painted, raster.height, raster.width, Image.Resampling.BILINEAR)
 
     def _ask(self, network: Any, luma: Floats) -> Floats:
-        """CIE L [H,W] -> what the network gives for the photo squashed to its size, float32 [S,S,channels]."""
-        for index, layer in enumerate(self.noise):
+        for index, layer in enumerate(self._noise):
             layer.seed_generator.state.assign(np.array([self.seed, index << 16], np.uint32))
-        small = _resized(luma[..., None], (self.size, self.size), Image.Resampling.BICUBIC)
-        answer: Floats = network(np.clip(small, 0, 100)[None]).numpy()[0]
+        answer: Floats = network(luma[None, ..., None]).numpy()[0]
         return answer
 
 
@@ -138,26 +148,3 @@ def _layers(model: keras.Model) -> Iterator[keras.Layer]:
         yield layer
         if hasattr(layer, "layers"):
             yield from _layers(layer)
-
-
-def _floating(image: Image8) -> Floats:
-    rgb = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
-    return rgb.astype(np.float32) / np.float32(255)
-
-
-def _fuse(luma: Floats, ab: Floats) -> Image8:
-    """CIE L [H,W] and ab [h,w,2] -> uint8 RGB [H,W,3] of this L; colours outside sRGB lose chroma."""
-    lab = np.concatenate([luma[..., None], _resized(ab, luma.shape, Image.Resampling.BILINEAR)], axis=-1)
-    return _to_uint8(lab_to_rgb(gamut_clip(lab)))
-
-
-def _resized(planes: Floats, shape: tuple[int, ...], resampling: Image.Resampling) -> Floats:
-    """float32 [h,w,C] -> float32 [H,W,C]; the same array where nothing changes."""
-    if planes.shape[:2] == tuple(shape[:2]):
-        return planes
-    channels = [Image.fromarray(planes[..., index]) for index in range(planes.shape[-1])]
-    return np.stack([np.asarray(one.resize((shape[1], shape[0]), resampling)) for one in channels], axis=-1)
-
-
-def _to_uint8(rgb: Floats) -> Image8:
-    return (rgb.clip(0, 1) * 255 + 0.5).astype(np.uint8)

@@ -24,6 +24,7 @@ from .conftest import colourful
 from .test_predict import make_run
 
 SIZE = 32
+MODEL = Path(__file__).parent / "golden" / "models" / "tiny.tflite"
 
 
 def truth(image: np.ndarray) -> np.ndarray:
@@ -215,6 +216,18 @@ def test_without_data_the_runs_own_test_photos_are_used(
     other = make_run(tmp_path / "other", "pix2pix-lab", data=DataConfig(data=f"folder:{photo_folder}", test_share=0.1))
     assert main([str(run), str(other)]) == 2
     assert "--data: must be given where runs have different photos or splits" in capsys.readouterr().err
+
+
+def test_a_model_file_is_measured_like_a_run(
+    photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(MODEL), "--data", f"folder:{photo_folder}", "--limit", "2", "--size", "64"]) == 0
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert [row.split("|")[1].strip() for row in rows] == ["gray", MODEL.name]
+    assert rows[0].split("|")[2:9] != rows[1].split("|")[2:9]
+
+    assert main([str(MODEL)]) == 2
+    assert "--data: must be given for .tflite files" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

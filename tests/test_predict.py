@@ -71,7 +71,8 @@ def test_a_photo_keeps_its_size_and_its_luma(colorizer: RunColorizer) -> None:
 
 def test_only_luma_is_looked_at(colorizer: RunColorizer) -> None:
     gray = np.random.default_rng(0).integers(0, 256, (70, 50), dtype=np.uint8)
-    assert np.array_equal(colorizer(gray), colorizer(np.repeat(gray[..., None], 3, axis=-1)))
+    one, three = colorizer(gray).astype(int), colorizer(np.repeat(gray[..., None], 3, axis=-1)).astype(int)
+    assert np.abs(one - three).max() <= 1  # luminance comes from one table or from three
 
 
 def test_the_network_is_asked_for_ab_of_the_whole_photo(colorizer: RunColorizer) -> None:
