@@ -161,7 +161,8 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="python -m colorize_tf.evaluate",
         description="Scores runs and model files on photos whose colours are known, beside a gray baseline.",
-        epilog="example: python -m colorize_tf.evaluate runs/a runs/b --data folder:photos --out results",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  python -m colorize_tf.evaluate runs/a runs/b --data folder:photos --out results",
     )
     add = result.add_argument
     add("runs", nargs="+", metavar="RUN", help="run folder, one of its checkpoints, or a .tflite file")
