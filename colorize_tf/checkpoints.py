@@ -57,13 +57,19 @@ class Progress:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-def save(run: Path, model: keras.Model, progress: Progress, keep: int) -> Path:
-    """Writes a checkpoint of `model` at `progress` and removes all but the newest `keep`; returns its folder."""
+def save(run: Path, model: keras.Model, progress: Progress, keep: int, *, chief: bool = True) -> Path:
+    """Writes a checkpoint of `model` at `progress` and removes all but the newest `keep`; returns its folder.
+
+    All workers must call it, for running means are summed over the workers when read; the chief alone writes.
+    """
     folder = run / "checkpoints" / f"step-{progress.total_steps:08d}"
+    state = {name: np.asarray(keras.ops.convert_to_numpy(variable)) for name, variable in _state(model).items()}
+    if not chief:
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _room_for(model, folder, state=True), atomic_folder(folder) as temporary:
         _save_weights(model, temporary / WEIGHTS)
-        np.savez(temporary / STATE, **{name: _value(variable) for name, variable in _state(model).items()})
+        np.savez(temporary / STATE, **state)
         (temporary / PROGRESS).write_text(json.dumps(asdict(progress)), encoding="utf-8")
     for older in _all(run)[:-keep]:
         shutil.rmtree(older)
@@ -179,10 +185,6 @@ def _state(model: keras.Model) -> dict[str, Any]:
                 seen.add(id(variable))
                 state[f"{group}/{index:04d}"] = variable
     return state
-
-
-def _value(variable: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(variable))
 
 
 @contextmanager

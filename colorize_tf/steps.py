@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,10 +17,10 @@ import tensorflow as tf
 
 from colorize_tf.atomic import atomic_path
 from colorize_tf.config import TrainConfig
-from colorize_tf.errors import RunError
+from colorize_tf.errors import RunError, shorten
 from colorize_tf.strategies import Devices
 
-__all__ = ["Clock", "NanGuard", "Stepper", "StopSignals"]
+__all__ = ["Clock", "NanGuard", "Stepper", "StopSignals", "failures_in_one_line", "next_batch"]
 
 Logs = dict[str, Any]
 
@@ -110,6 +111,32 @@ class Clock:
 
     def saved(self) -> None:
         self.last = time.monotonic()
+
+
+def next_batch(batches: Any) -> Any:
+    """The next batch of an endless iterator; a photo that has become unreadable is a RunError."""
+    try:
+        return next(batches)
+    except tf.errors.OpError as error:
+        raise RunError(f"--data: a photo could not be read any more: {_first_line(error)}") from error
+
+
+@contextmanager
+def failures_in_one_line(devices: Devices) -> Iterator[None]:
+    """Turns what ends a training from outside into a RunError: no memory left, another worker gone."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise RunError(f"training: the device has no memory left; lower --batch: {_first_line(error)}") from error
+    except tf.errors.OpError as error:
+        if devices.workers == 1:
+            raise
+        raise RunError(f"training: another worker is gone; --resume them all: {_first_line(error)}") from error
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    lines = str(error.message).strip().splitlines()
+    return shorten(lines[0] if lines else type(error).__name__, 160)
 
 
 class StopSignals:

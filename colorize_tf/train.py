@@ -64,7 +64,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     from colorize_tf.phases import Phases
     from colorize_tf.pipeline import steps_per_epoch, training_batches
     from colorize_tf.splits import open_splits
-    from colorize_tf.steps import Clock, NanGuard, Stepper, StopSignals
+    from colorize_tf.steps import Clock, NanGuard, Stepper, StopSignals, failures_in_one_line, next_batch
     from colorize_tf.strategies import open_devices
 
     config, run = arguments.config, arguments.out
@@ -131,13 +131,12 @@ def train(arguments: Arguments, command: str = "") -> int:
 
     def save() -> None:
         guard.settle()  # no checkpoint holds a NaN
-        if devices.chief:
-            checkpoints.save(run, model, progress, options.keep)
+        checkpoints.save(run, model, progress, options.keep, chief=devices.chief)
         clock.saved()
 
     # === Steps ===
     stop = False
-    with signals:
+    with signals, failures_in_one_line(devices):
         while progress.epoch < options.epochs and not stop:
             step = stepper.prepared(phases.enter(progress.epoch))
             if progress.step == 0:
@@ -146,7 +145,7 @@ def train(arguments: Arguments, command: str = "") -> int:
                 callback.on_epoch_begin(progress.epoch, {"step": progress.step})
             started = time.monotonic() - progress.seconds
             while progress.step < steps and not stop:
-                batch = next(batches)
+                batch = next_batch(batches)
                 logs, finite = step(batch)
                 progress.step += 1
                 progress.total_steps += 1
