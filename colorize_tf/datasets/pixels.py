@@ -40,14 +40,16 @@ class PixelReader:
             self._write(photos, kind)
 
     def crop(self, which: tf.Tensor, size: int, share: tf.Tensor, place: tf.Tensor, smooth: bool) -> tf.Tensor:
-        """A square window, `share` of the shorter side, at `place` in 0..1² -> uint8 [size, size, 3]."""
+        """A square window, `share` of the shorter side, at `place` in 0..1² -> 0..255 [size, size, 3]."""
         height, width = tf.gather(self._height, which), tf.gather(self._width, which)
         top, left, side = square(height, width, share, place)
         row = tf.cast(width * 3, tf.int64)
         start = tf.gather(self._offset, which) + tf.cast(top, tf.int64) * row
         rows = mapped(str(self._path), self._total)[start : start + tf.cast(side, tf.int64) * row]
         window = tf.reshape(rows, [side, width, 3])[:, left : left + side]
-        window = tf.cond(side == size, lambda: window, lambda: resize(window, (size, size), smooth))
+        window = tf.cond(
+            side == size, lambda: tf.cast(window, tf.float32), lambda: resize(window, (size, size), smooth)
+        )
         return tf.ensure_shape(window, [size, size, 3])
 
     def _write(self, photos: Photos, kind: str) -> None:
@@ -60,6 +62,7 @@ class PixelReader:
 
         def load(which: tf.Tensor) -> tf.Tensor:
             rgb = reader.fitted(which, tf.gather(self._height, which), tf.gather(self._width, which))
+            rgb = tf.cast(tf.round(rgb), tf.uint8)
             return tf.reshape(rgb if kind == "rgb" else lab_to_bytes(rgb8_to_lab(rgb)), [-1])
 
         decoded = tf.data.Dataset.range(photos.count).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(8)

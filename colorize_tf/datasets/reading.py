@@ -24,10 +24,10 @@ class PhotoReader:
     def __init__(self, photos: Photos) -> None:
         self._format, self._orientation = tf.constant(photos.format), tf.constant(photos.orientation)
         self._height, self._width = tf.constant(photos.height), tf.constant(photos.width)
-        self._read = _byte_reader(photos)
+        self.encoded = _byte_reader(photos)
 
     def crop(self, which: tf.Tensor, size: int, share: tf.Tensor, place: tf.Tensor, smooth: bool) -> tf.Tensor:
-        """A square window, `share` of the shorter side, at `place` in 0..1² -> upright uint8 RGB [size, size, 3].
+        """A square window, `share` of the shorter side, at `place` in 0..1² -> upright RGB in 0..255 [size, size, 3].
 
         `smooth` averages away all that is too fine for `size`. Otherwise JPEG photos are decoded at the fraction
         nearest above it, which averages too, and the rest, less than a factor 2, is interpolated: it costs half.
@@ -37,7 +37,7 @@ class PhotoReader:
         return self.upright(which, resize(window, (size, size), smooth))
 
     def fitted(self, which: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-        """As much of the photo's middle as has this shape -> upright uint8 RGB [height, width, 3]."""
+        """As much of the photo's middle as has this shape -> upright RGB in 0..255 [height, width, 3]."""
         full_height, full_width = tf.gather(self._height, which), tf.gather(self._width, which)
         turned = tf.gather(self._orientation, which) >= 5
         height, width = tf.where(turned, width, height), tf.where(turned, height, width)
@@ -55,7 +55,7 @@ class PhotoReader:
 
         The fraction is the smallest at which `side` still has the `wanted` number of pixels.
         """
-        encoded = self._read(which)
+        encoded = self.encoded(which)
         top, left, height, width = window
 
         def jpeg(ratio: int) -> Callable[[], tf.Tensor]:
@@ -97,16 +97,14 @@ def square(height: tf.Tensor, width: tf.Tensor, share: tf.Tensor, place: tf.Tens
 
 
 def resize(image: tf.Tensor, size: Any, smooth: bool) -> tf.Tensor:
-    """uint8 [h, w, 3] -> uint8 of `size`; unless `smooth`, averages only when shrinking to less than a half."""
+    """uint8 [h, w, 3] -> float32 in 0..255, `size`; unless `smooth`, averages only when shrinking below a half."""
 
     def resized(antialias: bool) -> tf.Tensor:
         return tf.image.resize(image, size, antialias=antialias)
 
     if smooth:
-        result = resized(True)
-    else:
-        result = tf.cond(tf.shape(image)[0] > 2 * size[0], lambda: resized(True), lambda: resized(False))
-    return tf.cast(tf.clip_by_value(tf.round(result), 0.0, 255.0), tf.uint8)
+        return resized(True)
+    return tf.cond(tf.shape(image)[0] > 2 * size[0], lambda: resized(True), lambda: resized(False))
 
 
 def mapped(path: str, size: int) -> tf.Tensor:
