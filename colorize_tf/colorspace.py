@@ -47,13 +47,13 @@ def rgb_to_lab(rgb: Array) -> Array:
     rgb = xp.floating(rgb)
     bent = xp.power((xp.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4)
     linear = xp.where(rgb > 0.04045, bent, rgb / 12.92)
-    return _xyz_to_lab(xp, _mix(linear, _TO_WHITE))
+    return _linear_to_lab(xp, linear)
 
 
 def rgb8_to_lab(rgb: Array) -> Array:
     """sRGB uint8 [..., 3] -> CIE Lab [..., 3]: `rgb_to_lab(rgb / 255)` with half of its powers read from a table."""
     xp = _namespace(rgb)
-    return _xyz_to_lab(xp, _mix(xp.take(_LINEAR_OF_BYTE, rgb), _TO_WHITE))
+    return _linear_to_lab(xp, xp.take(_LINEAR_OF_BYTE, rgb))
 
 
 def lab_to_rgb(lab: Array) -> Array:
@@ -137,25 +137,28 @@ def decode_ab(encoded: Array) -> Array:
     return _namespace(encoded).floating(encoded) * AB_RANGE
 
 
-def _xyz_to_lab(xp: Any, xyz: Array) -> Array:
-    root = xp.power(xp.maximum(xyz, 0.008856), 1 / 3)
-    f = xp.where(xyz > 0.008856, root, 7.787 * xyz + 16.0 / 116.0)
-    x, y, z = f[..., 0], f[..., 1], f[..., 2]
+def _linear_to_lab(xp: Any, linear: Array) -> Array:
+    # Plane by plane: stacked in between, XLA would compute every root twice.
+    x, y, z = (_root(xp, plane) for plane in _mix(linear, _TO_WHITE))
     return xp.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)])
+
+
+def _root(xp: Any, light: Array) -> Array:
+    bent = xp.power(xp.maximum(light, 0.008856), 1 / 3)
+    return xp.where(light > 0.008856, bent, 7.787 * light + 16.0 / 116.0)
 
 
 def _lab_to_linear(xp: Any, lab: Array) -> Array:
     y = (lab[..., 0] + 16.0) / 116.0
     x, z = y + lab[..., 1] / 500.0, xp.maximum(y - lab[..., 2] / 200.0, 0.0)
     f = xp.stack([x, y, z])
-    return _mix(xp.where(f > 0.2068966, f * f * f, (f - 16.0 / 116.0) / 7.787), _FROM_WHITE)
+    return xp.stack(_mix(xp.where(f > 0.2068966, f * f * f, (f - 16.0 / 116.0) / 7.787), _FROM_WHITE))
 
 
-def _mix(channels: Array, matrix: np.ndarray) -> Array:
+def _mix(channels: Array, matrix: np.ndarray) -> list[Array]:
     # Sums, not a matrix product: JAX on a GPU multiplies float32 matrices in TF32, which is too coarse for Lab.
     x, y, z = channels[..., 0], channels[..., 1], channels[..., 2]
-    rows = [float(m[0]) * x + float(m[1]) * y + float(m[2]) * z for m in matrix]
-    return _namespace(channels).stack(rows)
+    return [float(m[0]) * x + float(m[1]) * y + float(m[2]) * z for m in matrix]
 
 
 class _NumPy:
