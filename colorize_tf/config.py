@@ -42,7 +42,7 @@ STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
 class DataConfig(Checked):
     """Which photos, and how they are cut."""
 
-    data: str = option("synthetic:", "photos: folder:PATH, tfds:NAME, tfrecord:GLOB or synthetic:COUNT")
+    data: str = option("synthetic:200", "photos: folder:PATH, tfds:NAME, tfrecord:GLOB or synthetic:COUNT")
     batch: int = option(16, "photos per step, over all replicas together", low=1)
     limit: int | None = option(None, "use only this many training photos", low=1)
     subset: str | None = option(None, "exact split: 4000/1000 (training/validation), or 10000@80:20")
@@ -53,7 +53,19 @@ class DataConfig(Checked):
     val_count: int = option(200, "validation photos measured after each epoch, at most", low=0, may_change=True)
     near_gray: float | None = option(None, "leave out photos whose mean chroma is below this; 5 is sensible", low=0.0)
     max_bad_share: float = option(0.5, "stop when more than this share of the photos cannot be read", low=0.0, high=1.0)
-    augment: bool = option(True, "random crop, flip, scale and rotation of training photos")
+    augment: bool = option(True, "vary training photos as the next four say; else centre crops as they are")
+    crop_min: float = option(256 / 286, "smallest random crop, as a share of the shorter side", low=0.05, high=1.0)
+    crop_max: float = option(
+        256 / 286, "largest random crop; more than the smallest varies the scale", low=0.05, high=1.0
+    )
+    flip: bool = option(True, "mirror every other photo")
+    rotation: float = option(0.0, "largest random turn in degrees, either way", low=0.0, high=45.0)
+    cache: bool = option(False, "decode all photos once onto the disk: pays from the second epoch on")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop_min > self.crop_max:
+            raise InputError("--crop-min", f"must not exceed --crop-max, {self.crop_max:g}", self.crop_min)
 
 
 @dataclass(frozen=True)

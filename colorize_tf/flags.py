@@ -188,4 +188,4 @@ def _show(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -135,8 +136,9 @@ def failures_in_one_line(devices: Devices) -> Iterator[None]:
 
 
 def _first_line(error: tf.errors.OpError) -> str:
-    lines = str(error.message).strip().splitlines()
-    return shorten(lines[0] if lines else type(error).__name__, 160)
+    # Without TensorFlow's names of functions and iterators, which say nothing to whoever started the training.
+    text = re.sub(r"\{\{.*?\}\}\s*|Error in user-defined function .*? iterator: \S+: ", "", str(error.message))
+    return shorten(text.strip().partition("\n")[0] or type(error).__name__, 160)
 
 
 class StopSignals:

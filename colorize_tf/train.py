@@ -16,15 +16,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorize_tf.atomic import write_text
-from colorize_tf.config import RunConfig, save_config, unknown_key
+from colorize_tf.config import DataConfig, RunConfig, unknown_key
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.flags import Arguments, parse
 from colorize_tf.quiet import load_tensorflow
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
 
     from colorize_tf.checkpoints import Progress
     from colorize_tf.datasets import Photos
+    from colorize_tf.pipeline import Augment
 
 __all__ = ["main", "train"]
 
@@ -59,7 +58,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     import keras
     import tensorflow as tf
 
-    from colorize_tf import checkpoints
+    from colorize_tf import checkpoints, run_folder
     from colorize_tf.models import build
     from colorize_tf.phases import Phases
     from colorize_tf.pipeline import steps_per_epoch, training_batches
@@ -78,7 +77,7 @@ def train(arguments: Arguments, command: str = "") -> int:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy("float32" if options.precision == "float32" else f"mixed_{options.precision}")
     if devices.chief:
-        _check_out(arguments)
+        run_folder.check_out(arguments)
 
     # === Photos ===
     splits = open_splits(config.data)
@@ -112,7 +111,8 @@ def train(arguments: Arguments, command: str = "") -> int:
             seed=options.seed,
             start_step=progress.total_steps * local,
             worker=(context.input_pipeline_id, context.num_input_pipelines),
-            **_augmentation(config),
+            augment=_variation(config.data),
+            cache=config.data.cache,
         )
 
     batches = iter(devices.strategy.distribute_datasets_from_function(stream))
@@ -122,7 +122,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     if devices.chief:
         _check_best_metric(options.best_metric, model, held_out)
         callbacks = _callbacks(config, run, model, progress, held_out, steps)
-        _prepare_folder(arguments, command)
+        run_folder.prepare(arguments, command)
         _log.info("%s photos to learn from, %s to measure on; %s steps an epoch", len(photos), len(held_out), steps)
     for callback in callbacks:
         callback.set_model(model)
@@ -175,39 +175,11 @@ def train(arguments: Arguments, command: str = "") -> int:
                 save()
     guard.settle()
     if devices.chief:
-        _farewell(run, progress, options.epochs, options.best_metric)
+        best = "" if progress.best is None else f"; best {options.best_metric} {progress.best:.4g}"
+        print(f"{run}: {progress.epoch} of {options.epochs} epochs, {progress.total_steps} steps{best}")
+        if progress.epoch < options.epochs:
+            print(f"go on with: python -m colorize_tf.train --resume --out {shlex.quote(str(run))}")
     return signals.exit_code
-
-
-def _check_out(arguments: Arguments) -> None:
-    """Refuses to write over something that is there."""
-    run = arguments.out
-    if arguments.resume or not run.exists():
-        return
-    if not run.is_dir():
-        raise InputError("--out", "must be a folder", str(run))
-    if not any(run.iterdir()):
-        return
-    if not (run / "config.json").is_file():
-        raise InputError("--out", "is a folder with other things in it, not a run", str(run), "Choose a new folder.")
-    if not arguments.overwrite:
-        remedy = "Go on with it by --resume, replace it by --overwrite, or choose another folder."
-        raise InputError("--out", "already holds a run", str(run), remedy)
-
-
-def _prepare_folder(arguments: Arguments, command: str) -> None:
-    """Writes what the run is; nothing of an earlier one is removed before all else has been found in order."""
-    from colorize_tf.checkpoints import clear_leftovers
-
-    run = arguments.out
-    if arguments.overwrite and run.exists():
-        shutil.rmtree(run)
-    run.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(run)
-    save_config(arguments.config, run / "config.json")
-    commands = run / "command.txt"
-    before = commands.read_text(encoding="utf-8") if commands.is_file() else ""
-    write_text(commands, f"{before}{command}\n")
 
 
 def _callbacks(
@@ -251,24 +223,15 @@ def _is_best(name: str, row: dict[str, Any], progress: Progress) -> bool:
     return better
 
 
-def _augmentation(config: RunConfig) -> dict[str, Any]:
-    """What `training_batches` varies; its own default unless `--no-augment`."""
-    from colorize_tf.pipeline import Augment
+def _variation(data: DataConfig) -> Augment:
+    from colorize_tf.pipeline import PLAIN, Augment
 
-    return {} if config.data.augment else {"augment": Augment(crop=(1.0, 1.0), flip=False)}
+    return Augment((data.crop_min, data.crop_max), data.flip, data.rotation) if data.augment else PLAIN
 
 
 def _fingerprint(photos: Photos) -> str:
     """The photos and their order, as one hexadecimal number."""
     return hashlib.sha256(b"".join(photos.hashes.tolist())).hexdigest()
-
-
-def _farewell(run: Path, progress: Progress, epochs: int, metric: str) -> None:
-    """The result on stdout."""
-    best = "" if progress.best is None else f"; best {metric} {progress.best:.4g}"
-    print(f"{run}: {progress.epoch} of {epochs} epochs, {progress.total_steps} steps{best}")
-    if progress.epoch < epochs:
-        print(f"go on with: python -m colorize_tf.train --resume --out {shlex.quote(str(run))}")
 
 
 if __name__ == "__main__":
