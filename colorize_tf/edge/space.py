@@ -14,7 +14,7 @@ import numpy as np
 
 from colorize_tf.colorspace import RGB_TO_XYZ, WHITE
 
-__all__ = ["KNEE", "SRGB", "STEPS", "Curve", "RgbSpace", "SrgbCurve", "Tables", "cbrt_inverse", "lab_root"]
+__all__ = ["KNEE", "SLOPE", "SRGB", "STEPS", "Curve", "RgbSpace", "SrgbCurve", "Tables", "cbrt_inverse", "lab_root"]
 
 Array = np.ndarray[Any, Any]
 

@@ -1,0 +1,206 @@
+"""Opening photographs: whatever camera, scanner or browser wrote, page by page, with what else is in the file.
+
+>>> with open_photo(path) as reader:
+>>>     for photo in reader.photos():
+>>>         colorizer.colorize(photo.raster, space=photo.space)
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from colorize_tf.edge import deep
+from colorize_tf.edge.modes import UPRIGHT, Metadata, Photo, as_photo, deep_photo
+from colorize_tf.errors import InputError, shorten
+
+__all__ = ["MAX_PIXELS", "Metadata", "Photo", "Reader", "open_photo"]
+
+Array = np.ndarray[Any, Any]
+
+MAX_PIXELS = 250_000_000
+# Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
+FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+# TIFF tags that describe how the pixels lie in the old file, and must not be copied to a new one.
+STRUCTURE = {*range(0xFE, 0x104), 0x106, 0x10A, *range(0x111, 0x11E), 0x128, 0x129, *range(0x13D, 0x146), 0x14A}
+STRUCTURE |= {*range(0x14C, 0x165), *range(0x200, 0x215), 0x2BC, 0x83BB, 0x8649, 0x8773}
+
+
+class Reader:
+    """An opened file: `format`, the number of pages, and the photos."""
+
+    def __init__(self, image: Image.Image, content: BinaryIO, where: str, max_pixels: int) -> None:
+        self._image, self._content, self._where, self._max_pixels = image, content, where, max_pixels
+        self.format = "JPEG" if image.format == "MPO" else str(image.format)
+        # Frames of an animation are not pages, and of a camera's MPO the second is for the other eye.
+        self.pages = int(getattr(image, "n_frames", 1)) if self.format == "TIFF" else 1
+
+    def photos(self, keep_deep: bool = False) -> Iterator[Photo]:
+        """The pages one after another; `keep_deep` gives 16-bit ones as such, if the extra photo16 is installed."""
+        for page in range(self.pages):
+            with _errors(self._where):
+                if page:
+                    with _pixel_limit():
+                        self._image.seek(page)
+                _check_size(self._image, self._where, self._max_pixels)
+                photo = self._photo(page, keep_deep)
+            yield photo
+
+    def _photo(self, page: int, keep_deep: bool) -> Photo:
+        image = self._image
+        shallow = False
+        if keep_deep and image.mode in ("RGB", "RGBA", "LA") and deep.depth(image) == 16:
+            if deep.available():
+                return self._deep_photo(page)
+            shallow = True
+        quality = _jpeg_quality(image)
+        image.load()
+        turn, metadata = UPRIGHT.get(_orientation(image)), _metadata(image, quality)
+        photo = as_photo(image, turn, metadata, keep_deep, last=self.pages == 1)
+        if shallow:
+            photo.notes.append(deep.MISSING)
+        return photo
+
+    def _deep_photo(self, page: int) -> Photo:
+        image = self._image
+        metadata = _metadata(image, None)
+        self._content.seek(0)
+        pixels = deep.read(self._content, self.format, page)
+        expected = (image.height, image.width)
+        if pixels.shape[:2] != expected or pixels.dtype != np.uint16 or pixels.ndim != 3:
+            raise ValueError(f"16-bit pixels of {pixels.shape} instead of {expected}")
+        return deep_photo(pixels, UPRIGHT.get(_orientation(image)), metadata)
+
+
+@contextmanager
+def open_photo(
+    source: str | os.PathLike[str] | bytes, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> Iterator[Reader]:
+    """Opens a file, or the bytes of one; only the header is read, and its size checked, before anything is decoded."""
+    where = shorten(name or (str(source) if not isinstance(source, bytes) else "input"))
+    with _errors(where):
+        opened: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115
+    with opened as content, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow thinks of odd files is no news to the reader of our output
+        with _errors(where):
+            formats = [*FORMATS, *_heif(content)]
+            with _pixel_limit():
+                image = Image.open(content, formats=formats)
+            _check_size(image, where, max_pixels)
+            reader = Reader(image, content, where, max_pixels)
+        yield reader
+
+
+def _metadata(image: Image.Image, quality: int | None) -> Metadata:
+    info = image.info
+    exif = info.get("exif")
+    if image.format == "TIFF":
+        kept = Image.Exif()
+        old = image.getexif()
+        for tag in old:
+            if tag not in STRUCTURE:
+                kept[tag] = old.get_ifd(tag) if tag in (0x8769, 0x8825) else old[tag]
+        exif = kept.tobytes() if len(kept) else None
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    icc = info.get("icc_profile")
+    return Metadata(
+        exif if isinstance(exif, bytes) else None,
+        xmp.encode() if isinstance(xmp, str) else xmp,
+        icc if isinstance(icc, bytes) else None,
+        _dpi(info.get("dpi")),
+        quality,
+    )
+
+
+def _dpi(value: Any) -> tuple[float, float] | None:
+    try:
+        x, y = (float(number) for number in value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 <= x < 65536 and 1 <= y < 65536 else None
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # damaged EXIF raises whatever its reader stumbles over, and then says nothing about the photo
+        return 1
+
+
+def _jpeg_quality(image: Image.Image) -> int | None:
+    """The quality at which libjpeg would make tables like this JPEG's."""
+    tables = getattr(image, "quantization", None)
+    if not tables:
+        return None
+    # The table of the JPEG standard, annex K.1, has this sum; libjpeg scales it by S %, S = 200 - 2q or 5000/q.
+    scale = 100.0 * sum(next(iter(tables.values()))) / 3688.0
+    quality = 100.0 - scale / 2 if scale <= 100 else 5000.0 / scale
+    return int(min(100.0, max(1.0, quality)) + 0.5)
+
+
+def _check_size(image: Image.Image, where: str, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise InputError(
+            where, f"a photo may have at most {max_pixels:,} pixels", f"{width}×{height}", "Raise it with --max-pixels"
+        )
+    if width < 1 or height < 1:
+        raise InputError(where, "must have pixels", f"{width}×{height}")
+
+
+def _heif(content: BinaryIO) -> list[str]:
+    """Makes Pillow know HEIC, if this is one and pillow-heif is installed."""
+    head = content.read(12)
+    content.seek(0)
+    if head[4:8] != b"ftyp" or head[8:12] not in HEIF_BRANDS:
+        return []
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError("HEIC", "needs another library", "none", "pip install 'colorize-tf[heic]'") from None
+    pillow_heif.register_heif_opener()
+    return ["HEIF"]
+
+
+_limit_lock = threading.Lock()
+
+
+@contextmanager
+def _pixel_limit() -> Iterator[None]:
+    """Pillow's own limit, lower than ours and the same for all of a process, steps aside while a header is read."""
+    with _limit_lock:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def _errors(where: str) -> Iterator[None]:
+    """Whatever a decoder raises on a damaged file becomes one clear line."""
+    try:
+        yield
+    except InputError as error:
+        if error.argument == where:
+            raise
+        raise InputError(where, f"{error.argument} {error.rule}", error.received, error.remedy) from None
+    except UnidentifiedImageError:
+        rule = "must be a photo: JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP, PPM or JPEG 2000"
+        raise InputError(where, rule, "something else, or a damaged file") from None
+    except MemoryError:
+        raise InputError(where, "must fit into memory", "more than there is", "Lower --max-pixels") from None
+    except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, IndexError …
+        raise InputError(
+            where, "must be a readable photo", " ".join(str(error).split()) or type(error).__name__
+        ) from None

@@ -1,0 +1,182 @@
+"""Writing colorized photographs: with what the old file held beside its pixels, and the mark of what was done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+
+from colorize_tf.edge import deep
+from colorize_tf.edge.card import Card
+from colorize_tf.edge.exif import updated_exif
+from colorize_tf.edge.graft import graft_exif
+from colorize_tf.edge.icc import srgb_profile, through
+from colorize_tf.edge.modes import Metadata, Photo
+from colorize_tf.edge.provenance import software, updated_xmp
+from colorize_tf.edge.raster import ArrayRaster, ImageRaster
+from colorize_tf.errors import InputError
+
+__all__ = ["DEEP", "FORMATS", "Picture", "format_of", "picture", "suffix_of", "write_photos"]
+
+Array = np.ndarray[Any, Any]
+
+FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "avif": "AVIF", "heic": "HEIF"}
+SUFFIXES = {"jpeg": "JPEG", "jpe": "JPEG", "tiff": "TIFF", "heif": "HEIF"} | FORMATS
+DEEP = ("PNG", "TIFF")  # those that hold 16 bits per colour
+SIDE = {"JPEG": 65_535, "WEBP": 16_383, "AVIF": 65_535, "HEIF": 65_535}  # the longest a format can count
+QUALITY = {"WEBP": 90, "AVIF": 85, "HEIF": 90}
+JPEG_QUALITY = (92, 85, 95)  # if the source was no JPEG, and the range in which the source's own is kept
+MOST_IN_SEGMENT = 65_000  # bytes of EXIF or XMP that a JPEG has room for
+
+
+@dataclass
+class Picture:
+    """Finished pixels: a Pillow image in RGB, RGBX or RGBA, or uint16 [H,W,3 or 4]; and what goes into the file."""
+
+    pixels: Image.Image | Array
+    metadata: Metadata
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        if isinstance(self.pixels, Image.Image):
+            return self.pixels.size
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+def format_of(path: Path) -> str | None:
+    """The format that a file name asks for."""
+    return SUFFIXES.get(path.suffix.lower().removeprefix("."))
+
+
+def suffix_of(format: str) -> str:
+    """The usual ending, `.png`, of a format; that of PNG for formats that are only read."""
+    return "." + next((suffix for suffix, name in FORMATS.items() if name == format), "png")
+
+
+def picture(photo: Photo, original: Image.Image | Array | None = None) -> Picture:
+    """A coloured photo, its raster used up -> finished pixels; to the right of `original`, if that is given."""
+    if isinstance(photo.raster, ArrayRaster):
+        parts = [photo.raster.result]
+        if photo.alpha is not None:
+            parts.append(np.asarray(photo.alpha)[..., None])
+        pixels = np.concatenate(parts, -1) if len(parts) > 1 else parts[0]
+        if isinstance(original, np.ndarray):
+            whole = np.full_like(pixels, 65535)
+            whole[..., :3] = original[..., None] if original.ndim == 2 else original
+            pixels = np.concatenate([whole, pixels], 1)
+        return Picture(pixels, photo.metadata)
+    if not isinstance(photo.raster, ImageRaster):
+        raise TypeError(f"a raster of {type(photo.raster).__name__} has no picture")
+    image = photo.raster.result
+    if photo.back:
+        image = _back(image, photo)
+    if photo.alpha is not None:
+        image = image.convert("RGB") if image.mode == "RGBX" else image
+        image.putalpha(Image.fromarray(np.asarray(photo.alpha)))
+    if isinstance(original, Image.Image):
+        both = Image.new(image.mode, (2 * image.width, image.height))
+        both.paste(original.convert(image.mode), (0, 0))
+        both.paste(image, (image.width, 0))
+        image = both
+    return Picture(image, photo.metadata)
+
+
+def write_photos(pictures: Iterable[Picture], target: BinaryIO, format: str, card: Card, quality: int | None) -> None:
+    """Writes one picture, or to TIFF any number as pages, into an open file."""
+    first: bytes | None = None
+    with ExitStack() as stack:
+        pages: Any = None
+        for number, one in enumerate(pictures):
+            if number and format != "TIFF":
+                raise InputError("--format", "only TIFF holds several pages", format)
+            width, height = one.size
+            if max(width, height) > SIDE.get(format, 1 << 30):
+                remedy = "Write it as PNG with --format png"
+                raise InputError(
+                    "--format", f"{format} counts up to {SIDE[format]} pixels", f"{width}×{height}", remedy
+                )
+            tool = software(card)
+            exif = updated_exif(one.metadata.exif, tool, one.size)
+            xmp = updated_xmp(one.metadata.xmp, tool)
+            if format == "JPEG":
+                exif = exif if len(exif) <= MOST_IN_SEGMENT else updated_exif(None, tool, one.size)
+                xmp = xmp if len(xmp) <= MOST_IN_SEGMENT else updated_xmp(None, tool)
+            if format != "TIFF":
+                _write(one, target, format, exif, xmp, quality)
+                continue
+            if pages is None:
+                pages = stack.enter_context(TiffImagePlugin.AppendingTiffWriter(target))
+            _write(one, pages, format, exif, xmp, quality)
+            pages.newFrame()
+            if number == 0:
+                first = exif
+    if first:
+        graft_exif(target, first)
+
+
+def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, quality: int | None) -> None:
+    metadata, pixels = one.metadata, one.pixels
+    if not isinstance(pixels, Image.Image):
+        make = deep.png if format == "PNG" else deep.tiff_page
+        target.write(make(pixels, exif, xmp, metadata))
+        return
+    options: dict[str, Any] = {"icc_profile": metadata.icc}
+    if metadata.dpi and format in ("JPEG", "PNG", "TIFF"):
+        options["dpi"] = metadata.dpi
+    if format == "JPEG":
+        pixels = _flattened(pixels)
+        usual, low, high = JPEG_QUALITY
+        own = min(max(metadata.quality, low), high) if metadata.quality else usual
+        options |= {"exif": exif, "xmp": xmp, "quality": quality or own}
+    elif format == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        options |= {"exif": exif, "pnginfo": text}
+    elif format == "TIFF":
+        tags = Image.Exif()
+        tags.load(exif)
+        for inner in (0x8769, 0x8825):  # see graft_exif
+            tags.pop(inner, None)
+        tags[0x02BC] = xmp
+        options |= {"exif": tags, "compression": "tiff_adobe_deflate"}
+    else:
+        options |= {"exif": exif, "xmp": xmp, "quality": quality or QUALITY[format]}
+    if pixels.mode == "RGBX" and format != "JPEG":
+        pixels = pixels.convert("RGB")
+    if format == "HEIF":
+        _register_heif()
+    pixels.save(target, format=format, **options)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """Without alpha: over white, as paper would be."""
+    if image.mode != "RGBA":
+        return image
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(image, mask=image.getchannel("A"))
+    return paper
+
+
+def _back(image: Image.Image, photo: Photo) -> Image.Image:
+    """sRGB -> the profile that the photo came in; into sRGB if that profile only goes one way."""
+    image = image.convert("RGB") if image.mode == "RGBX" else image
+    try:
+        return through(image, srgb_profile(), photo.back or b"", "RGB")
+    except ImageCms.PyCMSError:
+        photo.notes.append("its colour profile goes one way only; written as sRGB")
+        photo.metadata.icc = srgb_profile()
+        return image
+
+
+def _register_heif() -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError("--format", "HEIC needs another library", "none", "pip install 'colorize-tf[heic]'") from None
+    pillow_heif.register_heif_opener()
