@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add("--data", metavar="SOURCE", help="photos, such as folder:PATH (default: those the run was trained with)")
     add("--photos", type=int, default=50, metavar="N", help="photos to compare the file on (%(default)s)")
     add("--calibration", type=int, default=100, metavar="N", help="photos to measure ranges on (%(default)s)")
+    add("--steps", type=int, default=400, metavar="N", help="of fine-tuning, for a recipe that has it (%(default)s)")
     card = result.add_argument_group("card", "what people should know before they use the file")
     card.add_argument("--name", help="name of the model (default: that of the network)")
     card.add_argument("--version", default="1", help="version of the model (%(default)s)")
@@ -94,19 +95,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[bytes, Card, Report]:
     """Converts and tries -> the file without its card, the card, what was found."""
     from .convert import convert
+    from .finetune import fine_tune
     from .scenes import choose_photos, make_scenes
     from .verify import verify
 
     data = source.run.config.data
     calibration, judged = choose_photos(data, given.data, (given.calibration, given.photos))
-    samples = [scene.inputs for scene in make_scenes(calibration, source)] if recipe.static else []
+    intake = source.intake
+    samples = [scene.inputs for scene in make_scenes(calibration, intake)] if recipe.static else []
+    tuned = fine_tune(source, samples, steps=given.steps) if recipe.fine_tuned else source
     _say(f"converting {source.run.checkpoint} to {recipe.name}")
     with hushed():
-        content = convert(source, recipe, samples)
-    scenes = make_scenes(judged, source)
+        content = convert(tuned, recipe, samples)
+    scenes = make_scenes(judged, intake)
     _say(f"comparing with the network on {len(scenes)} photos")
     wanted = [source(scene.inputs) for scene in scenes]
-    height, width = source.size or (None, None)
+    height, width = intake.size or (None, None)
     card = Card(
         name=given.name or source.run.config.model.name,
         version=given.version,
@@ -114,11 +118,11 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
         height=height,
         width=width,
         ab_scale=scenes[0].truth.shape[0] // wanted[0].shape[1],
-        fit="pad" if source.size is None else "squash",
-        multiple=source.multiple,
-        short_side=int(source.model.size),
-        hints="hints" in source.inputs,
-        vivid="vivid" in source.inputs,
+        fit="pad" if intake.size is None else "squash",
+        multiple=intake.multiple,
+        short_side=intake.short_side,
+        hints="hints" in intake.inputs,
+        vivid="vivid" in intake.inputs,
         twin=given.twin,
         licence=given.licence,
         training_data=data.data if given.training_data is None else given.training_data,
@@ -142,7 +146,7 @@ def _check(given: argparse.Namespace) -> None:
         raise InputError("--out", "exists already", str(given.out), "Name another file or add --overwrite.")
     if not given.out.parent.is_dir():
         raise InputError("--out", "must lie in a folder that exists", str(given.out))
-    for name in ("photos", "calibration"):
+    for name in ("photos", "calibration", "steps"):
         if getattr(given, name) < 1:
             raise InputError(f"--{name}", "must be at least 1", getattr(given, name))
 

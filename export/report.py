@@ -70,7 +70,7 @@ def listing(report: Report) -> str:
     if quality := report.quality:
         rows.append(("quality", ", ".join(f"{name} {quality[name]:.3g}" for name in ("psnr", "ssim", "colourfulness"))))
     if report.latency_ms:
-        each = [f"{milliseconds(times["min"])} on {threads}" for threads, times in report.latency_ms.items()]
+        each = [f"{milliseconds(times['min'])} on {threads}" for threads, times in report.latency_ms.items()]
         taken = report.operators - report.undelegated
         rows += [
             ("latency", f"{', '.join(each)} threads; {milliseconds(report.first_ms)} to the first answer"),

@@ -14,13 +14,21 @@ from colorize_tf.config import DataConfig
 from colorize_tf.datasets import Photos, open_source
 from colorize_tf.splits import open_splits
 
-from .source import Source
-
-__all__ = ["Pick", "Scene", "choose_photos", "make_scenes"]
+__all__ = ["Intake", "Pick", "Scene", "choose_photos", "make_scenes"]
 
 Pick: TypeAlias = tuple[Photos, int]  # a set of photos and the index of one
 
 HINTS = 8  # on every second scene, where the network takes any
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What a network or a file takes: `size` is None for any multiple of `multiple`, near `short_side` at best."""
+
+    size: tuple[int, int] | None
+    multiple: int
+    short_side: int
+    inputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,29 +53,29 @@ def choose_photos(data: DataConfig, spec: str | None, counts: tuple[int, int]) -
     return rest[lent:][:calibration], (unseen + rest[:lent] or rest)[:judged]
 
 
-def make_scenes(picks: Sequence[Pick], source: Source) -> list[Scene]:
+def make_scenes(picks: Sequence[Pick], intake: Intake) -> list[Scene]:
     """Photos -> what the network is given: cut to its size, or whole where it takes any."""
-    return [_scene(*pick, position, source) for position, pick in enumerate(picks)]
+    return [_scene(*pick, position, intake) for position, pick in enumerate(picks)]
 
 
-def _scene(photos: Photos, index: int, position: int, source: Source) -> Scene:
+def _scene(photos: Photos, index: int, position: int, intake: Intake) -> Scene:
     photo = Image.fromarray(photos.image(index))
-    height, width = source.size or _free_size(photo.height, photo.width, source)
+    height, width = intake.size or _free_size(photo.height, photo.width, intake)
     truth = np.asarray(ImageOps.fit(photo, (width, height), Image.Resampling.BICUBIC))
     lab = rgb_to_lab(truth.astype(np.float32) / 255.0)
     made = {"luma": lab[None, ..., :1]}
-    if "hints" in source.inputs:
+    if "hints" in intake.inputs:
         made["hints"] = _hints(lab, HINTS * (position % 2), seed=position)[None]
-    if "vivid" in source.inputs:
+    if "vivid" in intake.inputs:
         made["vivid"] = np.array([position // 2 % 2], np.float32)
     return Scene(str(photos.names[index]), truth, made)
 
 
-def _free_size(height: int, width: int, source: Source) -> tuple[int, int]:
+def _free_size(height: int, width: int, intake: Intake) -> tuple[int, int]:
     """The photo's proportions, at most 2:1, with the shorter side as in training."""
-    short = max(source.multiple, int(source.model.size) // source.multiple * source.multiple)
+    short = max(intake.multiple, intake.short_side // intake.multiple * intake.multiple)
     ratio = min(max(height, width) / min(height, width), 2.0)
-    long = round(short * ratio / source.multiple) * source.multiple
+    long = round(short * ratio / intake.multiple) * intake.multiple
     return (long, short) if height > width else (short, long)
 
 

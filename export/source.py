@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from colorize_tf.models.blocks import InstanceNorm
 from colorize_tf.predict import Run
 
 from .recipes import Recipe
+from .scenes import Intake
 
 __all__ = ["INPUTS", "Source", "open_source_graph", "refuse_what_int8_breaks"]
 
@@ -26,22 +27,36 @@ SIGNATURE = "serving_default"  # the key that hosts look for first
 
 @dataclass(frozen=True)
 class Source:
-    """A network ready to be exported.
-
-    `size` is the height and width of its input, None where the file is to take any multiple of `multiple`.
-    """
+    """A network ready to be exported, and its graph for the sizes it is to take."""
 
     run: Run
     model: keras.Model
-    size: tuple[int, int] | None
-    multiple: int
-    inputs: tuple[str, ...]
+    intake: Intake
     endpoint: Any
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Inputs by name (see `INPUTS`), float32 -> ab float32 [1,h,w,2] in Lab units, as Keras computes it."""
-        answer: np.ndarray = self.endpoint(*(inputs[name] for name in self.inputs))["ab"].numpy()
+        answer: np.ndarray = self.endpoint(*(inputs[name] for name in self.intake.inputs))["ab"].numpy()
         return answer
+
+    def copy(self) -> Source:
+        """The same with weights of its own."""
+        model = type(self.model).from_config(self.model.get_config())
+        model.set_weights(self.model.get_weights())
+        if self.intake.size != (self.model.size, self.model.size):
+            _free_size(model)
+        return replace(self, model=model, endpoint=_endpoint(model, self.intake))
+
+    def networks(self) -> dict[str, keras.Model]:
+        """The attributes of the model that are networks of layers and take part in `colorize`."""
+        taking_part = {id(variable) for variable in self.endpoint.get_concrete_function().variables}
+        return {
+            name: network
+            for name, network in vars(self.model).items()
+            if isinstance(network, keras.Model)
+            and _maps_pictures(network)
+            and any(id(weight.value) in taking_part for weight in network.weights)
+        }
 
     def save(self, folder: Path) -> None:
         """Writes a SavedModel with frozen shapes; Keras' own archive is the only way whose variables convert."""
@@ -63,10 +78,10 @@ def open_source_graph(run: Run, size: tuple[int, int] | None, *, free: bool = Fa
         raise InputError("--size", f"must be multiples of {multiple} for {run.config.model.name}", given)
     if free or (size is not None and size != (trained, trained)):
         _free_size(model)
-    size = None if free else size or (trained, trained)
     taken = inspect.signature(model.colorize).parameters
     inputs = tuple(name for name in INPUTS if name in taken)
-    source = Source(run, model, size, multiple, inputs, _endpoint(model, inputs, size))
+    intake = Intake(None if free else size or (trained, trained), multiple, trained, inputs)
+    source = Source(run, model, intake, _endpoint(model, intake))
     _refuse_state(source)
     return source
 
@@ -84,14 +99,14 @@ def refuse_what_int8_breaks(source: Source, recipe: Recipe) -> None:
         )  # fmt: skip
 
 
-def _endpoint(model: keras.Model, inputs: tuple[str, ...], size: tuple[int, int] | None) -> Any:
-    height, width = size or (None, None)
+def _endpoint(model: keras.Model, intake: Intake) -> Any:
+    height, width = intake.size or (None, None)
     shapes = {name: (1, height, width, channels) if channels else (1,) for name, channels in INPUTS.items()}
-    signature = [tf.TensorSpec(shapes[name], tf.float32, name=name) for name in inputs]
+    signature = [tf.TensorSpec(shapes[name], tf.float32, name=name) for name in intake.inputs]
 
     @tf.function(input_signature=signature, autograph=False)
     def endpoint(*values: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"ab": tf.identity(model.colorize(**dict(zip(inputs, values, strict=True))), name="ab")}
+        return {"ab": tf.identity(model.colorize(**dict(zip(intake.inputs, values, strict=True))), name="ab")}
 
     endpoint.get_concrete_function()
     return endpoint
