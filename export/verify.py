@@ -25,7 +25,7 @@ from .recipes import CHROMA_TOLERANCE, Recipe
 from .report import Report, Verdict
 from .scenes import Scene
 
-__all__ = ["TFLITE_PYTHON", "broken_bounds", "tflite_python", "verify"]
+__all__ = ["TFLITE_PYTHON", "broken_bounds", "run_alone", "score", "tflite_python", "verify"]
 
 TFLITE_PYTHON = "COLORIZE_TFLITE_PYTHON"  # the Python that has tflite-runtime, which needs NumPy 1
 SECONDS = 2.0  # of latency measurement for each number of threads
@@ -39,33 +39,49 @@ def verify(content: bytes, recipe: Recipe, scenes: Sequence[Scene], wanted: Sequ
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "model.tflite").write_bytes(content)
-        _write_scenes(folder / "scenes.npz", scenes)
-        _write_scenes(folder / "first.npz", scenes[:1])
-        _write_scenes(folder / "some.npz", scenes[:ELSEWHERE])
         try:
-            answers, alone = _in_child(sys.executable, "ai-edge-litert", folder, "scenes.npz", threads=1)
-            _, together = _in_child(sys.executable, "ai-edge-litert", folder, "first.npz", threads=2)
+            answers, measured = run_alone(folder, scenes)
         except RuntimeError as error:
             verdict = Verdict("ai-edge-litert", "", "failed", str(error))
             return Report(**found, failures=(*failures, f"does not run: {error}"), runtimes=(verdict,))
+        version = measured.pop("version")
         if not all(np.isfinite(answer).all() for answer in answers):
             failures.append("gives NaN or infinity")
-            verdict = Verdict("ai-edge-litert", alone["version"], "failed", failures[-1])
-            return Report(**found, failures=tuple(failures), runtimes=(verdict,))
-        lumas = [scene.inputs["luma"] for scene in scenes]
-        drift = measure_drift(lumas, wanted, answers)
+            verdict = Verdict("ai-edge-litert", version, "failed", failures[-1])
+            return Report(**found, **measured, failures=tuple(failures), runtimes=(verdict,))
+        drift = measure_drift([scene.inputs["luma"] for scene in scenes], wanted, answers)
         failures += broken_bounds(drift, recipe)
-        first = Verdict("ai-edge-litert", alone["version"], "failed" if failures else "passed")
+        first = Verdict("ai-edge-litert", version, "failed" if failures else "passed")
+        _write_scenes(folder / "some.npz", scenes[:ELSEWHERE])
         others = [_elsewhere(name, folder, recipe, scenes, wanted) for name in ("tensorflow", "tflite-runtime")]
     return Report(
         **found,
+        **measured,
         failures=tuple(failures),
         runtimes=(first, *others),
         drift=drift,
-        quality=_quality(scenes, answers),
-        latency_ms={"1": alone["latency_ms"], "2": together["latency_ms"]},
-        **{name: alone[name] for name in ("first_ms", "peak_bytes", "operators", "undelegated", "partitions")},
+        quality=score(scenes, answers),
     )
+
+
+def run_alone(folder: Path, scenes: Sequence[Scene]) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Runs `model.tflite` of a folder in processes of its own -> the answers, and what `Report` has of it."""
+    _write_scenes(folder / "scenes.npz", scenes)
+    _write_scenes(folder / "first.npz", scenes[:1])
+    answers, alone = _in_child(sys.executable, "ai-edge-litert", folder, "scenes.npz", threads=1)
+    _, together = _in_child(sys.executable, "ai-edge-litert", folder, "first.npz", threads=2)
+    names = ("version", "first_ms", "peak_bytes", "operators", "undelegated", "partitions")
+    latency = {"1": alone["latency_ms"], "2": together["latency_ms"]}
+    return answers, {**{name: alone[name] for name in names}, "latency_ms": latency}
+
+
+def score(scenes: Sequence[Scene], answers: Sequence[np.ndarray]) -> dict[str, float]:
+    """Photos and a file's ab for each -> the mean of each measure of its pictures against the truth."""
+    rows = [
+        metrics.measure(scene.truth, picture(scene.inputs["luma"], answer))
+        for scene, answer in zip(scenes, answers, strict=True)
+    ]
+    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
 
 
 def broken_bounds(drift: Drift, recipe: Recipe) -> list[str]:
@@ -148,15 +164,6 @@ def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     starts = [position for position, line in enumerate(lines) if re.match(r"[\w.]*(Error|Exception): ", line)]
     return shorten(" ".join(lines[starts[-1] :] if starts else lines[-1:]).partition("Error: ")[2] or "no reason given")
-
-
-def _quality(scenes: Sequence[Scene], answers: Sequence[np.ndarray]) -> dict[str, float]:
-    """Mean measures of the file's pictures against the true photos."""
-    rows = [
-        metrics.measure(scene.truth, picture(scene.inputs["luma"], answer))
-        for scene, answer in zip(scenes, answers, strict=True)
-    ]
-    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
 
 
 def _write_scenes(path: Path, scenes: Sequence[Scene]) -> None:

@@ -1,0 +1,110 @@
+"""`python -m export compare MODEL...`: files side by side: size, drift, latency, quality."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from colorize_tf.edge.card import Card, read_model
+from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.quiet import hushed
+
+__all__ = ["main"]
+
+COLUMNS = (
+    "file", "recipe", "MB", "RGB dB mean", "worst", "chroma %", "ms, 1 thread", "2 threads", "memory MB",
+    "undelegated", "PSNR", "SSIM", "colourfulness", "runtimes",
+)  # fmt: skip
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m export compare`."""
+    result = argparse.ArgumentParser(
+        prog="python -m export compare",
+        description="Prints one table over model files: what their cards say or, with --data, what they do here.",
+        epilog="example: python -m export compare model.tflite other.tflite --data folder:photos",
+    )
+    add = result.add_argument
+    add("models", nargs="+", type=Path, metavar="MODEL", help=".tflite file with its card inside")
+    add("--data", metavar="SOURCE", help="measure latency and quality anew on these photos, such as folder:PATH")
+    add("--photos", type=int, default=50, metavar="N", help="at most so many of them (%(default)s)")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    return result
+
+
+@command_line
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line -> a table on stdout; returns the exit code."""
+    given = parser().parse_args(argv)
+    if given.photos < 1:
+        raise InputError("--photos", "must be at least 1", given.photos)
+    models = {path: read_model(path) for path in given.models}
+    found = {path: {**card.verification, "quality": card.metrics} for path, (_, card) in models.items()}
+    if given.data is not None:
+        for path in tqdm(models, desc="measuring", unit="file", disable=None):
+            found[path].update(_measured(*models[path], given.data, given.photos))
+    rows = [_row(path, card, found[path]) for path, (_, card) in models.items()]
+    print(json.dumps(rows, indent=1) if given.json else _table(rows))
+    return 0
+
+
+def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, Any]:
+    """A file and photos -> its latency and quality on this machine."""
+    from colorize_tf.datasets import open_source
+
+    from .scenes import Intake, make_scenes
+    from .verify import run_alone, score
+
+    if card.kind != "colorize":
+        raise InputError("MODEL", "must be one that colorizes", card.kind)
+    inputs = ("luma", *(name for name in ("hints", "vivid") if getattr(card, name)))
+    size = None if card.height is None or card.width is None else (card.height, card.width)
+    photos = open_source(spec).take(count)
+    picks = [(photos, index) for index in range(photos.count)]
+    scenes = make_scenes(picks, Intake(size, card.multiple, card.short_side, inputs))
+    with tempfile.TemporaryDirectory() as folder, hushed():
+        Path(folder, "model.tflite").write_bytes(content)
+        try:
+            answers, measured = run_alone(Path(folder), scenes)
+        except RuntimeError as error:
+            raise RunError(f"{card.name} {card.recipe} does not run: {error}") from error
+    return {**measured, "quality": score(scenes, answers)}
+
+
+def _row(path: Path, card: Card, found: Mapping[str, Any]) -> dict[str, Any]:
+    drift, latency, quality = (found.get(name) or {} for name in ("drift", "latency_ms", "quality"))
+    values = (
+        str(path), card.recipe, path.stat().st_size / 1e6, drift.get("rgb_mean"), drift.get("rgb_worst"),
+        100 * drift["chroma_ratio"] if drift else None,
+        latency.get("1", {}).get("min"), latency.get("2", {}).get("min"), found.get("peak_bytes", 0) / 1e6,
+        found.get("undelegated"), quality.get("psnr"), quality.get("ssim"), quality.get("colourfulness"),
+        ", ".join(card.runtimes),
+    )  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows -> a Markdown table, which a terminal shows as well."""
+    cells = [list(COLUMNS), *([_cell(row[name]) for name in COLUMNS] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
+    numeric = [isinstance(rows[0][name], (int, float)) for name in COLUMNS]
+    cells.insert(1, [("-" * (w - 1) + ":") if n else "-" * w for w, n in zip(widths, numeric, strict=True)])
+    return "\n".join(
+        "| " + " | ".join(_aligned(*cell) for cell in zip(line, widths, numeric, strict=True)) + " |" for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _aligned(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)
