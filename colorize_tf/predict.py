@@ -1,6 +1,6 @@
 """A trained run as a colorizer: run folder -> network with its weights -> colour for photos.
 
-    python -m colorize_tf.predict runs/a photo.jpg --out coloured
+    python -m colorize_tf.predict runs/a photo.jpg --out coloured      # coloured/photo.colorized.jpg
 
 What surrounds the network, from reading a photo to joining the network's ab to the photo's own L, is that of every
 other host (`edge/`), so a run and the file exported from it can be compared.
@@ -8,7 +8,9 @@ other host (`edge/`), so a run and the file exported from it can be compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,21 +18,25 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from tqdm import tqdm
 
+from colorize_tf.atomic import atomic_path
 from colorize_tf.config import RunConfig, load_config
 from colorize_tf.edge.card import Card
 from colorize_tf.edge.fusion import GUIDE_PIXELS
 from colorize_tf.edge.network import NetworkColorizer, Options
+from colorize_tf.edge.photo import Photo, open_photo
 from colorize_tf.edge.prepare import prepare
-from colorize_tf.edge.raster import ArrayRaster, resize
-from colorize_tf.edge.space import SRGB
-from colorize_tf.errors import InputError
+from colorize_tf.edge.raster import ArrayRaster, ImageRaster, Raster, resize
+from colorize_tf.edge.space import SRGB, RgbSpace
+from colorize_tf.edge.write import Picture, format_of, picture, write_photos
+from colorize_tf.errors import InputError, RunError, command_line
 from colorize_tf.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["PLAIN", "Run", "RunColorizer", "load_run"]
+__all__ = ["PLAIN", "Run", "RunColorizer", "load_run", "main"]
 
 Image8: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
@@ -110,11 +116,14 @@ class RunColorizer(NetworkColorizer):
 
     def raw(self, image: Image8) -> Image8:
         """Photo uint8 [H,W] or [H,W,3] -> the network's own RGB uint8 [H,W,3], its lightness included."""
+        return self.paint(ArrayRaster(image))
+
+    def paint(self, raster: Raster, space: RgbSpace = SRGB) -> Image8:
+        """A picture -> the network's own RGB uint8 [H,W,3] in sRGB, its lightness included."""
         if not self.paints:
             raise InputError("--raw", "needs a network that gives RGB", f"{self.card.name}, which gives ab")
-        raster = ArrayRaster(image)
         small = raster.reduced(GUIDE_PIXELS)
-        seen = prepare(small, raster.height, raster.width, self.card, SRGB.luma, self.options.levels)
+        seen = prepare(small, raster.height, raster.width, self.card, space.luma, self.options.levels)
         painted = (self._ask(self._paint, seen.luma) * 255 + 0.5).astype(np.uint8)
         return resize(painted, raster.height, raster.width, Image.Resampling.BILINEAR)
 
@@ -148,3 +157,99 @@ def _layers(model: keras.Model) -> Iterator[keras.Layer]:
         yield layer
         if hasattr(layer, "layers"):
             yield from _layers(layer)
+
+
+# === Command ===
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m colorize_tf.predict`."""
+    result = argparse.ArgumentParser(
+        prog="python -m colorize_tf.predict",
+        description="Colorizes photos with a trained run. For a run exported to a .tflite file there is `colorize`.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example:\n  python -m colorize_tf.predict runs/a photo.jpg --out coloured",
+    )
+    add = result.add_argument
+    add("run", metavar="RUN", help="run folder, one of its checkpoints, or its .weights.h5 file")
+    add("photos", nargs="+", type=Path, metavar="PHOTO", help="picture files")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for PHOTO.colorized.jpg and so on")
+    add("--samples", type=int, metavar="N", help="N different pictures of each photo, from a run with --noise dropout")
+    add("--raw", action="store_true", help="also what a network that gives RGB paints itself, without the photo's luma")
+    add("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
+    add("--overwrite", action="store_true", help="replace files that are in DIR")
+    return result
+
+
+@command_line
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line -> colorized photos in a folder; returns the exit code."""
+    given = parser().parse_args(argv)
+    if given.samples is not None and not 1 <= given.samples <= 1000:
+        raise InputError("--samples", "must be in 1..1000", given.samples)
+    if given.seed < 0:
+        raise InputError("--seed", "must not be negative", given.seed)
+    tags = [f"sample-{number + 1}" for number in range(given.samples)] if given.samples else ["colorized"]
+    targets = _targets(given.photos, given.out, [*tags, *(["raw"] if given.raw else [])], given.overwrite)
+    colorizer = RunColorizer(load_run(given.run))
+    if given.samples and not colorizer.stochastic:
+        noise = f"a run with noise={colorizer.run.config.model.noise}"
+        raise InputError("--samples", "needs a run trained with --noise dropout; others give one picture", noise)
+    if given.raw and not colorizer.paints:
+        raise InputError("--raw", "needs a network that gives RGB", f"{colorizer.card.name}, which gives ab")
+    given.out.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for path in tqdm(given.photos, unit="photo", file=sys.stderr, disable=None):
+        try:
+            for number, target in enumerate(targets[path]):
+                colorizer.seed = given.seed + number
+                _colorize_file(colorizer, path, target, raw=number == len(tags))
+                tqdm.write(str(target), file=sys.stdout)
+        except InputError as error:
+            if len(given.photos) == 1:
+                raise
+            failed += 1
+            tqdm.write(f"error: {error}", file=sys.stderr)
+    if failed:
+        raise RunError(f"{failed} of {len(given.photos)} photos could not be colorized, the others are done")
+    return 0
+
+
+def _targets(photos: Sequence[Path], out: Path, tags: Sequence[str], overwrite: bool) -> dict[Path, list[Path]]:
+    """Photos -> the files to write for each; refuses to write one twice, or over an old one without being told to."""
+    targets: dict[Path, list[Path]] = {}
+    taken: dict[Path, Path] = {}
+    for photo in photos:
+        suffix = photo.suffix if format_of(photo) else ".png"
+        targets[photo] = [out / f"{photo.stem}.{tag}{suffix}" for tag in tags]
+        for target in targets[photo]:
+            if taken.setdefault(target, photo) != photo:
+                raise InputError(
+                    "PHOTO", f"{taken[target]} and {photo} would both become", str(target), "Use two calls."
+                )
+            if target.exists() and not overwrite:
+                raise InputError(
+                    "--out", "holds a result already", str(target), "Name another folder or add --overwrite."
+                )
+    return targets
+
+
+def _colorize_file(colorizer: RunColorizer, source: Path, target: Path, *, raw: bool) -> None:
+    with open_photo(source) as reader, atomic_path(target) as temporary, temporary.open("r+b") as file:
+        pictures = (_finished(colorizer, photo, raw) for photo in reader.photos())
+        write_photos(pictures, file, format_of(target) or "PNG", colorizer.card, None)
+
+
+def _finished(colorizer: RunColorizer, photo: Photo, raw: bool) -> Picture:
+    if raw:
+        painted = colorizer.paint(photo.raster, photo.space)
+        photo.raster, photo.back, photo.metadata.icc = ImageRaster(Image.fromarray(painted)), None, None  # sRGB
+    else:
+        colorizer.colorize(photo.raster, space=photo.space)
+    for note in photo.notes:
+        tqdm.write(note, file=sys.stderr)
+    return picture(photo)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -9,13 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from colorize_tf.checkpoints import WEIGHTS, save_best
 from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.config import FAMILIES, DataConfig, RunConfig, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.models import build
-from colorize_tf.predict import RunColorizer, load_run
+from colorize_tf.predict import RunColorizer, load_run, main
 
 from .conftest import colourful
 
@@ -117,6 +118,91 @@ def test_weights_are_those_of_the_run(lab_run: Path, tmp_path: Path) -> None:
     mine, theirs = (RunColorizer(load_run(path))(photo) for path in (lab_run, other))
     assert np.array_equal(mine, RunColorizer(load_run(lab_run))(photo))
     assert not np.array_equal(mine, theirs)
+
+
+# === Command ===
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "in" / "photo.png"
+    path.parent.mkdir()
+    Image.fromarray(colourful(6, height=40, width=56)).convert("L").save(path)
+    return path
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_command_writes_a_colorized_photo(
+    lab_run: Path, colorizer: RunColorizer, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(lab_run), str(photo), "--out", str(tmp_path / "out")]) == 0
+    written = tmp_path / "out" / "photo.colorized.png"
+    assert capsys.readouterr().out.split() == [str(written)]
+    assert np.array_equal(pixels(written), colorizer(pixels(photo)[..., 0]))
+    with Image.open(written) as image:
+        assert "compositeWithTrainedAlgorithmicMedia" in image.info["XML:com.adobe.xmp"]
+
+
+def test_raw_is_written_beside_the_photo_with_its_own_luma(rgb_run: Path, photo: Path, tmp_path: Path) -> None:
+    assert main([str(rgb_run), str(photo), "--out", str(tmp_path), "--raw"]) == 0
+    raw = RunColorizer(load_run(rgb_run)).raw(pixels(photo)[..., 0])
+    assert np.array_equal(pixels(tmp_path / "photo.raw.png"), raw)
+    assert not np.array_equal(pixels(tmp_path / "photo.colorized.png"), raw)
+
+
+def test_samples_differ_and_come_again(noisy_run: Path, photo: Path, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        assert main([str(noisy_run), str(photo), "--out", str(tmp_path / folder), "--samples", "3"]) == 0
+    names = [f"photo.sample-{number}.png" for number in (1, 2, 3)]
+    first, second, third = (pixels(tmp_path / "one" / name) for name in names)
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(second, third)
+    assert np.array_equal(third, pixels(tmp_path / "two" / names[2]))
+
+
+def test_a_bad_photo_is_reported_and_the_rest_goes_on(
+    lab_run: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no photo")
+    assert main([str(lab_run), str(bad), str(photo), "--out", str(tmp_path / "out")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["error", "error"]
+    assert "bad.jpg" in lines[0]
+    assert "1 of 2 photos could not be colorized" in lines[1]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.colorized.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "{photo}"], "RUN: does not exist"),
+        (["{lab}", "missing.jpg"], "missing.jpg"),
+        (["{lab}", "{photo}", "--raw"], "--raw: needs a network that gives RGB"),
+        (["{lab}", "{photo}", "--samples", "2"], "--samples: needs a run trained with --noise dropout"),
+        (["{lab}", "{photo}", "--samples", "0"], "--samples: must be in 1..1000"),
+        (["{lab}", "{photo}", "{twin}"], "would both become"),
+        (["{lab}", "{done}"], "--out: holds a result already"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, lab_run: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin = tmp_path / photo.name
+    shutil.copy(photo, twin)
+    (tmp_path / "done.colorized.png").write_bytes(b"kept")
+    places = {"lab": lab_run, "photo": photo, "twin": twin, "done": tmp_path / "done.png"}
+    assert main([*(argument.format(**places) for argument in arguments), "--out", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert (tmp_path / "done.colorized.png").read_bytes() == b"kept"
 
 
 # === What names a run ===
