@@ -1,0 +1,89 @@
+"""TensorFlow Datasets as a source, through its own mock data, and our builder through its own test case."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from colorize_tf.datasets import open_source
+from colorize_tf.datasets.tfds_builder import PhotoFolder
+from colorize_tf.errors import InputError
+from colorize_tf.pipeline import training_batches
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("name", ["coco/2017", "places365_small", "cifar10"])
+def test_image_sets_become_photos_and_batches(name):
+    with tfds.testing.mock_data(num_examples=6):
+        photos = open_source(f"tfds:{name}", smallest=1)
+    assert photos.count == 6
+    x, y = next(iter(training_batches(photos, view="lab", size=16, batch=3, seed=0)))
+    assert x.shape == (3, 16, 16, 1) and y.shape == (3, 16, 16, 2)
+
+
+def test_a_set_is_streamed_once(monkeypatch):
+    with tfds.testing.mock_data(num_examples=3):
+        first = open_source("tfds:cifar10", smallest=1)
+        monkeypatch.setattr(tfds, "load", None)
+        again = open_source("tfds:cifar10", smallest=1)
+    np.testing.assert_array_equal(first.hashes, again.hashes)
+
+
+def test_an_unknown_set_is_named():
+    with pytest.raises(InputError, match="no_such_set"):
+        open_source("tfds:no_such_set")
+
+
+def test_a_set_that_cannot_be_fetched_says_what_to_do(monkeypatch, tmp_path):
+    def offline(*_, **__):
+        raise ConnectionError("no network")
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", offline)
+    with pytest.raises(InputError, match=r"no network.*tfds build cifar10"):
+        open_source("tfds:cifar10")
+
+
+@pytest.fixture
+def prepared_folder(photo_folder, tmp_path, monkeypatch):
+    """`photo_folder`, built as the tfds set photo_folder."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    config = tfds.download.DownloadConfig(manual_dir=str(photo_folder))
+    PhotoFolder(data_dir=tmp_path / "tfds").download_and_prepare(download_config=config)
+    return photo_folder
+
+
+def test_the_encoded_bytes_names_and_classes_survive_tfds(prepared_folder):
+    direct, through = open_source(f"folder:{prepared_folder}"), open_source("tfds:photo_folder")
+    assert dict(zip(direct.hashes, direct.names, strict=True)) == dict(zip(through.hashes, through.names, strict=True))
+    assert through.label_names == ("meadow", "shore")
+
+
+def test_one_split_of_a_set_can_be_asked_for(prepared_folder):
+    whole, part = open_source("tfds:photo_folder"), open_source("tfds:photo_folder@train[:5]")
+    assert part.count == 5 and set(part.hashes) < set(whole.hashes)
+    with pytest.raises(InputError, match="has the splits"):
+        open_source("tfds:photo_folder@nowhere")
+
+
+class TestPhotoFolder(tfds.testing.DatasetBuilderTestCase):
+    """tfds's own checks of a builder."""
+
+    DATASET_CLASS = PhotoFolder
+    SPLITS = {"train": 26, "val": 2, "test": 2}  # noqa: RUF012
+    test_session = property(lambda self: self.cached_session)  # the base class's method is collected, as a skipped test
+
+    @classmethod
+    def setUpClass(cls):
+        cls.EXAMPLE_DIR = cls.get_temp_dir(cls())
+        y, x, channel = np.mgrid[0:32, 0:40, 0:3]
+        for index in range(30):  # uncompressed: which split a photo falls into must not hang on a library's version
+            pixels = (y * (index + 1) + x * 7 + channel * 90) % 256
+            Image.fromarray(pixels.astype(np.uint8)).save(Path(cls.EXAMPLE_DIR) / f"{index:02d}.ppm")
+        super().setUpClass()
