@@ -8,22 +8,27 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorize_tf.edge.card import Card, read_model, write_model
+from colorize_tf.edge.card import Card, write_model
 from colorize_tf.errors import InputError, RunError, command_line
 from colorize_tf.quiet import hushed, load_tensorflow
 
 from .recipes import RECIPES, Recipe, find_recipe
+from .to_onnx import refuse_what_onnx_lacks, write_onnx
 
 if TYPE_CHECKING:
     from .report import Report
     from .source import Source
 
 __all__ = ["main"]
+
+WRITERS: dict[str, Callable[[Path, bytes, Card], Any]] = {"tflite": write_model, "onnx": write_onnx}
+# Where a file has to run, and where else it is tried.
+RUNTIMES = {"tflite": ("ai-edge-litert", ("tensorflow", "tflite-runtime")), "onnx": ("onnxruntime", ())}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,7 +45,8 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("run", metavar="RUN", help="run folder, one of its checkpoints, or its .weights.h5 file")
     add("--recipe", metavar="NAME", required=True, help="how numbers are stored and computed; see below")
-    add("--out", type=Path, metavar="FILE", required=True, help="the .tflite file to write; its card goes beside it")
+    add("--out", type=Path, metavar="FILE", required=True, help="the file to write; its card goes beside it")
+    add("--format", choices=tuple(WRITERS), default="tflite", help="of the file (%(default)s); onnx for float32 only")
     add("--overwrite", action="store_true", help="replace FILE")
     add("--keep-failed", action="store_true", help="write the file even if it breaks a rule; the exit code stays 1")
     shape = result.add_mutually_exclusive_group()
@@ -72,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     recipe, size = find_recipe(given.recipe), _size(given.size)
     _check(given)
+    if given.format == "onnx":
+        refuse_what_onnx_lacks(recipe)
     from colorize_tf.predict import load_run
 
     run = load_run(given.run)
@@ -87,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(listing(report))
     if report.failures and not given.keep_failed:
         raise RunError(f"{given.out} was not written: {'; '.join(report.failures)}")
-    write_model(given.out, content, card)
+    WRITERS[given.format](given.out, content, card)
     print(f"wrote {given.out}", file=sys.stderr)
     return 0 if report.passed else 1
 
@@ -129,9 +137,9 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
     )
     with tempfile.TemporaryDirectory() as folder, hushed():
         # Tried as it will be read: with a card inside.
-        path = Path(folder, "model.tflite")
-        write_model(path, content, card)
-        report = verify(read_model(path)[0], recipe, scenes, wanted)
+        path = Path(folder, given.out.name)
+        WRITERS[given.format](path, content, card)
+        report = verify(path.read_bytes(), recipe, scenes, wanted, *RUNTIMES[given.format])
     found = report.as_dict()
     metrics = {**(found.pop("quality") or {}), "photos": len(scenes), "data": given.data or data.data}
     passed = tuple(f"{v.runtime} {v.version}" for v in report.runtimes if v.result == "passed")
@@ -140,8 +148,8 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
 
 def _check(given: argparse.Namespace) -> None:
     """Raises an InputError for what can be known wrong before anything slow is done."""
-    if given.out.suffix != ".tflite":
-        raise InputError("--out", "must end in .tflite", str(given.out))
+    if given.out.suffix != f".{given.format}":
+        raise InputError("--out", f"must end in .{given.format}", str(given.out))
     if given.out.exists() and not given.overwrite:
         raise InputError("--out", "exists already", str(given.out), "Name another file or add --overwrite.")
     if not given.out.parent.is_dir():

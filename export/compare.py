@@ -59,7 +59,7 @@ def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, An
     from colorize_tf.datasets import open_source
 
     from .scenes import Intake, make_scenes
-    from .verify import run_alone, score
+    from .verify import MODEL, run_alone, score
 
     if card.kind != "colorize":
         raise InputError("MODEL", "must be one that colorizes", card.kind)
@@ -69,7 +69,7 @@ def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, An
     picks = [(photos, index) for index in range(photos.count)]
     scenes = make_scenes(picks, Intake(size, card.multiple, card.short_side, inputs))
     with tempfile.TemporaryDirectory() as folder, hushed():
-        Path(folder, "model.tflite").write_bytes(content)
+        Path(folder, MODEL).write_bytes(content)
         try:
             answers, measured = run_alone(Path(folder), scenes)
         except RuntimeError as error:

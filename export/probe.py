@@ -1,4 +1,4 @@
-"""Runs a TFLite file in one runtime: what it gives, how long it takes, what memory it needs.
+"""Runs a model file in one runtime: what it gives, how long it takes, what memory it needs.
 
 A program of its own as well, for only a fresh process shows a file's memory, survives a runtime that crashes, and can
 belong to another Python. So it needs NumPy and one runtime, and nothing of this package.
@@ -18,90 +18,125 @@ from typing import Any
 
 import numpy as np
 
-RUNTIMES = ("ai-edge-litert", "tflite-runtime", "tensorflow")
-
-
-def interpreter_of(runtime: str) -> Any:
-    """A runtime's name -> its class of interpreters."""
-    if runtime == "ai-edge-litert":
-        from ai_edge_litert.interpreter import Interpreter
-    elif runtime == "tflite-runtime":
-        from tflite_runtime.interpreter import Interpreter
-    else:
-        from tensorflow.lite.python.interpreter import Interpreter
-    return Interpreter
+RUNTIMES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "onnxruntime")
 
 
 def probe(runtime: str, model: str, scenes: list[dict[str, np.ndarray]], threads: int = 1, seconds: float = 0.0) -> Any:
     """A file and inputs by name -> (answers of the output `ab`, what was measured)."""
-    interpreter_class = interpreter_of(runtime)
+    opened = Onnx if runtime == "onnxruntime" else Tflite
+    opened.load(runtime)
     before = peak_memory()
     start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # TensorFlow announces that its interpreter will go; till then people run files in it
-        interpreter = interpreter_class(model_path=model, num_threads=threads)
-    signature = next(iter(interpreter.get_signature_list()))
-    inputs = {name: detail["index"] for name, detail in _ends(interpreter, signature, "input").items()}
-    output = _ends(interpreter, signature, "output")["ab"]["index"]
-    answers, shapes = [], None
+    file = opened(runtime, model, threads)
+    answers = []
     for scene in scenes:
-        if shapes != (shapes := {name: scene[name].shape for name in inputs}):
-            for name, index in inputs.items():
-                interpreter.resize_tensor_input(index, shapes[name], strict=True)
-            interpreter.allocate_tensors()
-        for name, index in inputs.items():
-            interpreter.set_tensor(index, scene[name])
-        interpreter.invoke()
-        if not answers:
+        answers.append(file.run(scene))
+        if len(answers) == 1:
             ready = time.perf_counter() - start
-        answers.append(interpreter.get_tensor(output))
     measured = {
         "version": _version(runtime),
         "threads": threads,
         "first_ms": 1e3 * ready,
         "peak_bytes": peak_memory() - before,
-        **_delegated(interpreter),
+        **file.delegated(),
     }
     if seconds:
-        measured["latency_ms"] = _latency(interpreter, seconds)
+        measured["latency_ms"] = _latency(file, seconds)
     return answers, measured
 
 
-def _ends(interpreter: Any, signature: str, end: str) -> dict[str, Any]:
-    runner = interpreter.get_signature_runner(signature)
-    return getattr(runner, f"get_{end}_details")()
+class Tflite:
+    """A TFLite file in one of its three runtimes."""
+
+    @staticmethod
+    def load(runtime: str) -> Any:
+        if runtime == "ai-edge-litert":
+            from ai_edge_litert.interpreter import Interpreter
+        elif runtime == "tflite-runtime":
+            from tflite_runtime.interpreter import Interpreter
+        else:
+            from tensorflow.lite.python.interpreter import Interpreter
+        return Interpreter
+
+    def __init__(self, runtime: str, model: str, threads: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TensorFlow says that its interpreter will go; as yet people use it
+            self.interpreter = self.load(runtime)(model_path=model, num_threads=threads)
+        signature = self.interpreter.get_signature_runner(next(iter(self.interpreter.get_signature_list())))
+        self.inputs = {name: detail["index"] for name, detail in signature.get_input_details().items()}
+        self.output = signature.get_output_details()["ab"]["index"]
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def run(self, scene: dict[str, np.ndarray]) -> np.ndarray:
+        shapes = {name: scene[name].shape for name in self.inputs}
+        if shapes != self.shapes:
+            for name, index in self.inputs.items():
+                self.interpreter.resize_tensor_input(index, shapes[name], strict=True)
+            self.interpreter.allocate_tensors()
+            self.shapes = shapes
+        for name, index in self.inputs.items():
+            self.interpreter.set_tensor(index, scene[name])
+        self.again()
+        return self.interpreter.get_tensor(self.output)
+
+    def again(self) -> None:
+        self.interpreter.invoke()
+
+    def delegated(self) -> dict[str, int]:
+        """How many operators there are, how many the delegate left to plain kernels, in how many parts it works."""
+        nodes = self.interpreter._get_ops_details()
+        own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+        parts = [node for node in nodes if node["op_name"] == "DELEGATE"]
+        maker = {int(index): node for node in own for index in node["outputs"]}
+        taken: set[int] = set()
+        for part in parts:
+            given = {int(index) for index in part["inputs"]}
+            todo = [int(index) for index in part["outputs"]]
+            while todo:
+                index = todo.pop()
+                node = maker.get(index)
+                if index in given or node is None or node["index"] in taken:
+                    continue
+                taken.add(node["index"])
+                todo.extend(int(i) for i in node["inputs"] if i >= 0)
+        return {"operators": len(own), "undelegated": len(own) - len(taken), "partitions": len(parts)}
 
 
-def _latency(interpreter: Any, seconds: float) -> dict[str, float]:
-    """Calls the interpreter again and again, at least five times -> the shortest and the median time."""
+class Onnx:
+    """An ONNX file in ONNX Runtime, which has no delegate on a CPU."""
+
+    @staticmethod
+    def load(runtime: str) -> Any:  # noqa: ARG004
+        import onnxruntime
+
+        return onnxruntime
+
+    def __init__(self, runtime: str, model: str, threads: int) -> None:
+        onnxruntime = self.load(runtime)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = threads, 3
+        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.scene: dict[str, np.ndarray] = {}
+
+    def run(self, scene: dict[str, np.ndarray]) -> np.ndarray:
+        self.scene = scene
+        return self.again()
+
+    def again(self) -> np.ndarray:
+        return self.session.run(["ab"], self.scene)[0]
+
+    def delegated(self) -> dict[str, int]:
+        return {}
+
+
+def _latency(file: Any, seconds: float) -> dict[str, float]:
+    """Runs the last scene again and again, at least five times -> the shortest and the median time."""
     times: list[float] = []
     while len(times) < 5 or (sum(times) < seconds and len(times) < 200):
         start = time.perf_counter()
-        interpreter.invoke()
+        file.again()
         times.append(time.perf_counter() - start)
     return {"min": 1e3 * min(times), "median": 1e3 * float(np.median(times))}
-
-
-def _delegated(interpreter: Any) -> dict[str, int]:
-    """How many operators there are, how many the delegate left to plain kernels, and in how many parts it works."""
-    nodes = interpreter._get_ops_details()
-    own = [node for node in nodes if node["op_name"] != "DELEGATE"]
-    parts = [node for node in nodes if node["op_name"] == "DELEGATE"]
-    maker = {int(index): node for node in own for index in node["outputs"]}
-    taken: set[int] = set()
-    for part in parts:
-        given = {int(index) for index in part["inputs"]}
-        todo = [int(index) for index in part["outputs"]]
-        while todo:
-            index = todo.pop()
-            node = maker.get(index)
-            if index in given or node is None or node["index"] in taken:
-                continue
-            taken.add(node["index"])
-            todo.extend(int(i) for i in node["inputs"] if i >= 0)
-    return {"operators": len(own), "undelegated": len(own) - len(taken), "partitions": len(parts)}
 
 
 def peak_memory() -> int:

@@ -75,8 +75,9 @@ def listing(report: Report) -> str:
         rows += [
             ("latency", f"{', '.join(each)} threads; {milliseconds(report.first_ms)} to the first answer"),
             ("memory", f"{report.peak_bytes / 1e6:.1f} MB"),
-            ("delegate", f"takes {taken} of {report.operators} operators, in {report.partitions} parts"),
         ]
+        if report.operators:
+            rows.append(("delegate", f"takes {taken} of {report.operators} operators, in {report.partitions} parts"))
     rows += [("runtime", str(verdict)) for verdict in report.runtimes]
     rows += [("FAILS", failure) for failure in report.failures]
     return "\n".join(f"{name:<10} {text}" for name, text in rows)

@@ -25,35 +25,43 @@ from .recipes import CHROMA_TOLERANCE, Recipe
 from .report import Report, Verdict
 from .scenes import Scene
 
-__all__ = ["TFLITE_PYTHON", "broken_bounds", "run_alone", "score", "tflite_python", "verify"]
+__all__ = ["MODEL", "TFLITE_PYTHON", "broken_bounds", "run_alone", "score", "tflite_python", "verify"]
 
+MODEL = "model"  # the name of the file that is tried
 TFLITE_PYTHON = "COLORIZE_TFLITE_PYTHON"  # the Python that has tflite-runtime, which needs NumPy 1
 SECONDS = 2.0  # of latency measurement for each number of threads
 ELSEWHERE = 4  # photos that each further runtime is tried on
 
 
-def verify(content: bytes, recipe: Recipe, scenes: Sequence[Scene], wanted: Sequence[np.ndarray]) -> Report:
-    """TFLite file, its recipe, photos and the ab that the network gives for each -> what there is to know of it."""
-    failures = defects(content)
+def verify(
+    content: bytes,
+    recipe: Recipe,
+    scenes: Sequence[Scene],
+    wanted: Sequence[np.ndarray],
+    runtime: str = "ai-edge-litert",
+    elsewhere: Sequence[str] = ("tensorflow", "tflite-runtime"),
+) -> Report:
+    """Model file, its recipe, photos and the ab that the network gives for each -> what there is to know of it."""
+    failures = defects(content) if runtime == "ai-edge-litert" else []
     found: dict[str, Any] = {"recipe": recipe.name, "size_bytes": len(content), "machine": machine()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / "model.tflite").write_bytes(content)
+        (folder / MODEL).write_bytes(content)
         try:
-            answers, measured = run_alone(folder, scenes)
+            answers, measured = run_alone(folder, scenes, runtime)
         except RuntimeError as error:
-            verdict = Verdict("ai-edge-litert", "", "failed", str(error))
+            verdict = Verdict(runtime, "", "failed", str(error))
             return Report(**found, failures=(*failures, f"does not run: {error}"), runtimes=(verdict,))
         version = measured.pop("version")
         if not all(np.isfinite(answer).all() for answer in answers):
             failures.append("gives NaN or infinity")
-            verdict = Verdict("ai-edge-litert", version, "failed", failures[-1])
+            verdict = Verdict(runtime, version, "failed", failures[-1])
             return Report(**found, **measured, failures=tuple(failures), runtimes=(verdict,))
         drift = measure_drift([scene.inputs["luma"] for scene in scenes], wanted, answers)
         failures += broken_bounds(drift, recipe)
-        first = Verdict("ai-edge-litert", version, "failed" if failures else "passed")
+        first = Verdict(runtime, version, "failed" if failures else "passed")
         _write_scenes(folder / "some.npz", scenes[:ELSEWHERE])
-        others = [_elsewhere(name, folder, recipe, scenes, wanted) for name in ("tensorflow", "tflite-runtime")]
+        others = [_elsewhere(name, folder, recipe, scenes, wanted) for name in elsewhere]
     return Report(
         **found,
         **measured,
@@ -64,15 +72,16 @@ def verify(content: bytes, recipe: Recipe, scenes: Sequence[Scene], wanted: Sequ
     )
 
 
-def run_alone(folder: Path, scenes: Sequence[Scene]) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """Runs `model.tflite` of a folder in processes of its own -> the answers, and what `Report` has of it."""
+def run_alone(
+    folder: Path, scenes: Sequence[Scene], runtime: str = "ai-edge-litert"
+) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Runs the file `MODEL` of a folder in processes of its own -> the answers, and what `Report` has of it."""
     _write_scenes(folder / "scenes.npz", scenes)
     _write_scenes(folder / "first.npz", scenes[:1])
-    answers, alone = _in_child(sys.executable, "ai-edge-litert", folder, "scenes.npz", threads=1)
-    _, together = _in_child(sys.executable, "ai-edge-litert", folder, "first.npz", threads=2)
-    names = ("version", "first_ms", "peak_bytes", "operators", "undelegated", "partitions")
-    latency = {"1": alone["latency_ms"], "2": together["latency_ms"]}
-    return answers, {**{name: alone[name] for name in names}, "latency_ms": latency}
+    answers, alone = _in_child(sys.executable, runtime, folder, "scenes.npz", threads=1)
+    _, together = _in_child(sys.executable, runtime, folder, "first.npz", threads=2)
+    latency = {"1": alone.pop("latency_ms"), "2": together["latency_ms"]}
+    return answers, {**{name: value for name, value in alone.items() if name != "threads"}, "latency_ms": latency}
 
 
 def score(scenes: Sequence[Scene], answers: Sequence[np.ndarray]) -> dict[str, float]:
@@ -125,7 +134,7 @@ def _elsewhere(
     try:
         if runtime == "tensorflow":  # this process has loaded TensorFlow already, a new one would take seconds to
             some = [scene.inputs for scene in scenes[:ELSEWHERE]]
-            answers, measured = probe.probe(runtime, str(folder / "model.tflite"), some)
+            answers, measured = probe.probe(runtime, str(folder / MODEL), some)
         else:
             answers, measured = _in_child(python, runtime, folder, "some.npz", threads=1, seconds=0.0)
     except (RuntimeError, ValueError) as error:
@@ -145,7 +154,7 @@ def _in_child(
     """Runs the file in a process of its own -> answers, what was measured; RuntimeError if that fails."""
     answers = folder / f"answers-{runtime}-{threads}.npz"
     # Isolated (-I): the modules beside probe.py must not be found in place of packages of the same name.
-    command = [python, "-I", str(probe.__file__), "--runtime", runtime, "--model", str(folder / "model.tflite")]
+    command = [python, "-I", str(probe.__file__), "--runtime", runtime, "--model", str(folder / MODEL)]
     command += ["--scenes", str(folder / scenes), "--answers", str(answers), "--threads", str(threads)]
     command += ["--seconds", str(seconds)]
     try:
