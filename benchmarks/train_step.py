@@ -123,7 +123,9 @@ def _machine() -> str:
     if os.path.exists("/proc/cpuinfo"):  # noqa: PTH110
         with open("/proc/cpuinfo") as lines:
             model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    gpus = [tf.config.experimental.get_device_details(gpu)["device_name"] for gpu in tf.config.list_physical_devices("GPU")]
+    gpus = [
+        tf.config.experimental.get_device_details(gpu)["device_name"] for gpu in tf.config.list_physical_devices("GPU")
+    ]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return ", ".join([f"{cores} cores of {model}", *gpus, f"TensorFlow {tf.__version__}, Keras {keras.__version__}"])
 
@@ -136,7 +138,8 @@ def _load() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(
-        description=__doc__.partition("\n")[0], epilog="example: python benchmarks/train_step.py --size 128 --batches 16"
+        description=__doc__.partition("\n")[0],
+        epilog="example: python benchmarks/train_step.py --size 128 --batches 16",
     )
     parser.add_argument("--size", type=int, default=256, help="side of the pictures (default 256)")
     parser.add_argument("--base-width", type=int, default=64, help="filters of the outermost layer (default 64)")

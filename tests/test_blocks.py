@@ -5,9 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from colorize_tf.errors import InputError
-from colorize_tf.models.blocks import NORMS, UPSAMPLINGS, Blocks, InstanceNorm, NoiseDropout
+from colorize_tf.models.blocks import NORMS, UPSAMPLINGS, BatchNorm, Blocks, InstanceNorm, NoiseDropout
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -59,6 +60,41 @@ def test_batch_norm_moves_its_statistics_a_tenth_of_the_way():
     layer(x, training=True)
     np.testing.assert_allclose(layer.moving_mean, 0.1 * x.mean(axis=(0, 1, 2)), rtol=1e-4)
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * x.var(axis=(0, 1, 2)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("shape", [(3, 4, 5, 2), (1, 2, 2, 2)], ids=str)
+def test_fused_batch_norm_is_keras_batch_norm(policy, shape):
+    ours, keras_own = (
+        kind(momentum=0.9, epsilon=1e-5, dtype=policy) for kind in (BatchNorm, keras.layers.BatchNormalization)
+    )
+    start = [np.float32(value) for value in ([2, -1], [0, 1], [0, 0], [1, 1])]
+    results = []
+    for layer in (ours, keras_own):
+        x = tf.Variable(noise(*shape), dtype=layer.compute_dtype)
+        layer.build(shape)
+        layer.set_weights(start)
+        with tf.GradientTape() as tape:
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(tf.cast(y, "float32") * noise(*shape) ** 2)
+        assert y.dtype == layer.compute_dtype
+        gradients = tape.gradient(loss, [x, layer.gamma.value, layer.beta.value])
+        results.append([y, *gradients, *layer.get_weights()])
+    for ours_value, keras_value in zip(*results, strict=True):
+        ours_value, keras_value = (np.asarray(value).astype("float32") for value in (ours_value, keras_value))
+        scale = np.abs(keras_value).max() + 1
+        tolerance = {"float32": 1e-4, "mixed_float16": 5e-3, "mixed_bfloat16": 3e-2}[policy]
+        np.testing.assert_allclose(ours_value / scale, keras_value / scale, atol=tolerance)
+
+
+def test_a_frozen_batch_norm_is_at_rest():
+    layer, x = Blocks().normalization("norm"), noise(2, 4, 4, 2)
+    layer.build(x.shape)
+    layer.trainable = False
+    before = layer.get_weights()
+    np.testing.assert_array_equal(layer(x, training=True), layer(x, training=False))
+    for value, old in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, old)
 
 
 @pytest.mark.parametrize("norm", NORMS)
