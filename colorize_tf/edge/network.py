@@ -49,10 +49,14 @@ class NetworkColorizer(ABC):
         if threads is not None and not 1 <= threads <= 256:
             raise InputError("threads", "must be in 1..256", threads)
         self.card = card
-        self.options = options or Options()
         self.threads = threads
-        if self.options.vivid and not card.vivid:
-            raise InputError("vivid", f"{card.name} has no such input", self.options.vivid, "Try saturation")
+        self.choose(options or Options())
+
+    def choose(self, options: Options) -> None:
+        """Sets the options, if the network can follow them."""
+        if options.vivid and not self.card.vivid:
+            raise InputError("vivid", f"{self.card.name} has no such input", options.vivid, "Try saturation")
+        self.options = options
 
     @abstractmethod
     def predict(self, luma: Array, hints: Array | None, vivid: float) -> Array:

@@ -83,6 +83,10 @@ class ImageRaster:
             return self._image
         return Image.frombuffer("RGBX", (self.width, self.height), self._array, "raw", "RGBX", 0, 1)
 
+    def copy(self) -> Image.Image:
+        """The picture as it is now, safe from what is written later."""
+        return self._image.copy()
+
     def read(self, top: int, bottom: int) -> Array:
         return np.asarray(self._image.crop((0, top, self.width, bottom)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import warnings
@@ -65,6 +66,12 @@ class TfliteColorizer(NetworkColorizer):
         self._lock = threading.Lock()
         with self._interpreter() as first:  # a file that cannot run should say so now
             first.check(self)
+
+    def with_options(self, options: Options) -> TfliteColorizer:
+        """The same model with other options; both share their interpreters."""
+        other = copy.copy(self)
+        other.choose(options)
+        return other
 
     def predict(self, luma: Array, hints: Array | None, vivid: float) -> Array:
         """luma float32 [H,W], hints float32 [H,W,3] -> ab float32 [h,w,2]."""

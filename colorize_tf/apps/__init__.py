@@ -1,0 +1,1 @@
+"""What `colorize` does: one module for each of its commands."""

@@ -1,0 +1,77 @@
+"""Many photos: in this process or in several, in any order, each result as it comes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from colorize_tf.apps.selection import Job
+from colorize_tf.apps.work import Result, Settings, colorize_file, make_colorizer
+from colorize_tf.edge.tflite import TfliteColorizer
+
+__all__ = ["run_jobs"]
+
+AHEAD = 2  # jobs that wait at each worker, so that none is idle
+
+
+def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[Result]:
+    """Colorizes jobs, with more than one worker in processes of their own."""
+    if workers < 2:
+        colorizer = make_colorizer(settings)
+        for job in jobs:
+            yield colorize_file(job, colorizer, settings)
+        return
+    waiting = deque(jobs)
+    while waiting:
+        suspects: list[Job] = []
+        yield from _pool(waiting, settings, workers, suspects)
+        # A worker died, by a defect in a decoder or for lack of memory. Each photo that was being worked on gets a
+        # worker to itself: the one that dies again is to blame, and the rest goes on.
+        for suspect in suspects:
+            alone: list[Job] = []
+            yield from _pool(deque([suspect]), settings, 1, alone)
+            for job in alone:
+                error = f"{job.source.name}: the process that worked on it died, perhaps for lack of memory"
+                yield Result(str(job.source), str(job.target), "failed", error=error)
+
+
+def _pool(waiting: deque[Job], settings: Settings, workers: int, unfinished: list[Job]) -> Iterator[Result]:
+    """Empties `waiting`, unless a worker dies: then what was under way is in `unfinished`."""
+    running: dict[Future[Result], Job] = {}
+    # Spawned, not forked: the interpreter's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(settings,))
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers * AHEAD:
+                job = waiting.popleft()
+                running[pool.submit(_work, job)] = job
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                del running[future]
+                yield result
+    except BrokenProcessPool:
+        unfinished.extend(running.values())
+    finally:
+        # What is being worked on is finished, so that nothing partial stays behind; what waits is dropped.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_colorizer: TfliteColorizer
+_settings: Settings
+
+
+def _start(settings: Settings) -> None:
+    """Makes a worker ready; interrupting is for the main process to handle."""
+    global _colorizer, _settings
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _settings, _colorizer = settings, make_colorizer(settings)
+
+
+def _work(job: Job) -> Result:
+    return colorize_file(job, _colorizer, _settings)

@@ -1,0 +1,208 @@
+"""`colorize photo.jpg`: gives photographs colour and leaves everything else in them as it was."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from colorize_tf import __version__
+from colorize_tf.apps.batch import run_jobs
+from colorize_tf.apps.selection import select
+from colorize_tf.apps.watch import arrivals
+from colorize_tf.apps.work import Result, Settings, colorize_bytes, make_colorizer
+from colorize_tf.edge import Hint
+from colorize_tf.edge.fusion import available_threads
+from colorize_tf.edge.network import Options
+from colorize_tf.edge.photo import MAX_PIXELS
+from colorize_tf.edge.write import FORMATS
+from colorize_tf.errors import InputError, shorten
+
+__all__ = ["run"]
+
+EXAMPLES = """examples:
+  colorize photo.jpg                       writes photo.colorized.jpg beside it
+  colorize album/ --recursive -o coloured/ a folder and those inside it, as a tree of the same shape
+  colorize *.tif --format jpg              many photos, as JPEG
+  colorize photo.jpg --hint 420,310,#b03a2e --saturation 1.2
+  colorize - < old.png > new.png           from standard input to standard output
+  colorize --watch inbox/ -o done/         whatever comes into a folder, until Ctrl-C
+  colorize benchmark                       how fast this machine is
+
+Originals are never changed, and results that are there are not made again without --overwrite.
+Every result says in its metadata that its colour was added by software, and by which model."""
+
+MANY = 4  # photos from which several processes pay
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `colorize`."""
+    out = argparse.ArgumentParser(
+        prog="colorize",
+        description="Gives black-and-white photographs believable colour, offline.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    out.add_argument("photos", nargs="*", metavar="PHOTO", help="files, folders or patterns; - is standard input")
+    where = out.add_argument_group("files")
+    where.add_argument(
+        "-o", "--output", metavar="PLACE", help="a folder, a file for a single photo, or - for standard output"
+    )
+    where.add_argument("--recursive", "-r", action="store_true", help="folders inside folders too")
+    where.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+    where.add_argument("--format", choices=sorted(FORMATS), help="of the results (default: as the photo)")
+    where.add_argument(
+        "--quality", type=int, metavar="1..100", help="of JPEG, WebP, AVIF and HEIC (default: as the photo)"
+    )
+    where.add_argument("--side-by-side", action="store_true", help="before and after in one picture")
+    where.add_argument("--watch", metavar="FOLDER", help="colorize what comes into this folder")
+    where.add_argument(
+        "--max-pixels",
+        type=int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"refuse larger photos (default: {MAX_PIXELS:,})",
+    )
+    colour = out.add_argument_group("colour")
+    colour.add_argument(
+        "--hint", action="append", default=[], metavar="X,Y,#RRGGBB", help="this colour at this pixel; may be repeated"
+    )
+    colour.add_argument("--saturation", type=float, default=1.0, metavar="S", help="multiplies the chroma (default: 1)")
+    colour.add_argument(
+        "--vivid", type=float, default=0.0, metavar="0..1", help="livelier guesses by the network (default: 0)"
+    )
+    colour.add_argument("--no-levels", action="store_true", help="show the network the tones as they are, faded or not")
+    colour.add_argument("--fast", action="store_true", help="do not stop colour at edges")
+    machine = out.add_argument_group("machine")
+    machine.add_argument("--model", metavar="FILE", help="a .tflite file (default: the one that comes with colorize)")
+    machine.add_argument("--threads", type=int, metavar="N", help="for each photo (default: all processors)")
+    machine.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="photos at the same time (default: one, or for many photos all processors)",
+    )
+    machine.add_argument("--json", action="store_true", help="one line of JSON for each photo")
+    out.add_argument("--version", action="version", version=f"colorize_tf {__version__}")
+    return out
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parses the words and does what they say; returns the exit code."""
+    given = parser().parse_args(argv)
+    settings = _settings(given)
+    suffix = f".{given.format}" if given.format else None
+    _stop_on_term()
+    if given.watch:
+        if given.photos:
+            raise InputError("--watch", "takes no photos beside it", given.photos)
+        jobs = arrivals(Path(given.watch), given.output, suffix, given.recursive, settings.overwrite)
+        with contextlib.suppress(KeyboardInterrupt):  # the one way to end it
+            _report(run_jobs(jobs, settings, 1), None, given.json)
+        return 0
+    if given.photos == ["-"] or (not given.photos and not sys.stdin.isatty()):
+        return _pipe(given, settings)
+    if not given.photos:
+        parser().print_help()
+        return 2
+    if "-" in given.photos:
+        raise InputError("-", "standard input must be the only photo", f"{len(given.photos)} photos")
+    if given.output == "-":
+        if len(given.photos) != 1 or not Path(given.photos[0]).is_file():
+            raise InputError("--output", "- must go with one photo", given.photos)
+        return _pipe(given, settings)
+    chosen = select(given.photos, given.output, suffix, given.recursive)
+    if settings.hints and len(chosen) > 1:
+        raise InputError("--hint", "must go with one photo", f"{len(chosen)} photos")
+    workers = _workers(given.workers, len(chosen))
+    if workers > 1 and settings.threads is None:
+        settings = _settings(given, threads=1)
+    return _report(run_jobs(chosen, settings, workers), len(chosen), given.json)
+
+
+def _settings(given: argparse.Namespace, threads: int | None = None) -> Settings:
+    if given.quality is not None and not 1 <= given.quality <= 100:
+        raise InputError("--quality", "must be in 1..100", given.quality)
+    if given.max_pixels < 1:
+        raise InputError("--max-pixels", "must be at least 1", given.max_pixels)
+    if given.workers is not None and not 1 <= given.workers <= 256:
+        raise InputError("--workers", "must be in 1..256", given.workers)
+    options = Options(vivid=given.vivid, saturation=given.saturation, levels=not given.no_levels, edges=not given.fast)
+    return Settings(
+        model=given.model,
+        threads=threads if given.threads is None else given.threads,
+        options=options,
+        hints=tuple(Hint.parse(text) for text in given.hint),
+        quality=given.quality,
+        side_by_side=given.side_by_side,
+        overwrite=given.overwrite,
+        max_pixels=given.max_pixels,
+    )
+
+
+def _workers(wanted: int | None, jobs: int) -> int:
+    if wanted is not None:
+        return min(wanted, max(jobs, 1))
+    return min(available_threads(), jobs) if jobs >= MANY else 1
+
+
+def _pipe(given: argparse.Namespace, settings: Settings) -> int:
+    """One photo to standard output."""
+    if given.output not in (None, "-"):
+        raise InputError("--output", "standard input goes to standard output", given.output, f"Use > {given.output}")
+    if sys.stdout.isatty():
+        raise InputError(
+            "standard output", "must not be a terminal", "a terminal", "Redirect it: colorize - < in.jpg > out.jpg"
+        )
+    colorizer = make_colorizer(settings)
+    piped = given.photos in ([], ["-"])
+    content = sys.stdin.buffer.read() if piped else Path(given.photos[0]).read_bytes()
+    out = colorize_bytes(content, colorizer, settings, FORMATS.get(given.format))
+    sys.stdout.buffer.write(out)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _report(results: Iterable[Result], count: int | None, as_json: bool) -> int:
+    """Prints results as they come, and a summary; returns the exit code."""
+    counts = {"done": 0, "skipped": 0, "failed": 0}
+    with tqdm(total=count, unit="photo", file=sys.stderr, disable=None if count and count > 1 else True) as bar:
+        for result in results:
+            counts[result.status] += 1
+            bar.update()
+            with bar.external_write_mode(file=sys.stdout):
+                _print(result, as_json)
+    parts = [f"{counts['done']} colorized"]
+    parts += [f"{counts['skipped']} there already (--overwrite makes them again)"] if counts["skipped"] else []
+    parts += [f"{counts['failed']} failed"] if counts["failed"] else []
+    if count != 1 or counts["skipped"]:
+        print(", ".join(parts), file=sys.stderr)
+    return 1 if counts["failed"] else 0
+
+
+def _print(result: Result, as_json: bool) -> None:
+    for note in result.notes:
+        print(f"note: {shorten(result.source)}: {note}", file=sys.stderr)
+    if result.status == "failed":
+        print(f"error: {result.error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(result.asdict()), flush=True)
+    elif result.status == "done":
+        print(shorten(result.target, 4096), flush=True)
+
+
+def _stop_on_term() -> None:
+    """Lets SIGTERM end the run as Ctrl-C does, with nothing partial left."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(ValueError):  # in another thread than the main one, signals are somebody else's
+        signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,133 @@
+"""Which photos to colorize, and where each goes."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorize_tf.errors import InputError
+
+__all__ = ["MARK", "Job", "Output", "is_there", "photos_in", "select"]
+
+MARK = ".colorized"
+WRITABLE = {"jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "avif", "heic", "heif"}
+READABLE = WRITABLE | {"bmp", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo and the place of its colorized version."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go: `place` is a folder, a file, or None for beside each photo; `suffix` is that of --format."""
+
+    place: Path | None
+    suffix: str | None
+    is_folder: bool = True
+
+    def target(self, source: Path, root: Path) -> Path:
+        """The result's path for a photo that was found under `root`."""
+        suffix = self.suffix or (source.suffix if _kind(source) in WRITABLE else ".png")
+        if self.place is None:
+            return source.with_name(source.stem + MARK + suffix)
+        if not self.is_folder:
+            return self.place
+        return self.place / source.relative_to(root).with_name(source.stem + suffix)
+
+
+def select(inputs: Sequence[str], output: str | None, suffix: str | None, recursive: bool) -> list[Job]:
+    """Files, folders and patterns as the user gave them -> jobs in the order of the inputs, sorted within folders."""
+    found: list[tuple[Path, Path]] = []  # photo, and the folder whose tree the output mirrors
+    folders = False
+    for text in inputs:
+        paths = _matches(text)
+        for path in paths:
+            if path.is_dir():
+                folders = True
+                inside = list(photos_in(path, recursive, Path(output) if output else None))
+                if not inside and len(paths) == 1:
+                    rule = (
+                        "must hold photos"
+                        if recursive
+                        else "must hold photos itself; add --recursive for folders inside"
+                    )
+                    raise InputError(text, rule, "none found")
+                found += [(photo, path) for photo in inside]
+            else:
+                found.append((path, path.parent))
+    place = _output(output, suffix, folders or len(found) > 1)
+    jobs = [Job(source, place.target(source, root)) for source, root in dict(found).items()]
+    _check(jobs)
+    return jobs
+
+
+def photos_in(folder: Path, recursive: bool, output: Path | None) -> Iterator[Path]:
+    """The photos of a folder, sorted; nothing hidden, no results, nothing from inside the output folder."""
+    inner = output.resolve() if output and output.resolve() != folder.resolve() else None
+    for parent, children, names in os.walk(folder):
+        children[:] = sorted(name for name in children if not name.startswith(".")) if recursive else []
+        if inner:
+            children[:] = [name for name in children if (Path(parent) / name).resolve() != inner]
+        for name in sorted(names):
+            path = Path(parent) / name
+            if not name.startswith(".") and _kind(path) in READABLE and not path.stem.endswith(MARK) and path.is_file():
+                yield path
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path exists; a name longer than the file system allows does not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _matches(text: str) -> list[Path]:
+    path = Path(text)
+    if is_there(path):
+        return [path]
+    if glob.has_magic(text):  # a shell that does not expand patterns, or a pattern in quotes
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        if matches:
+            return [Path(match) for match in matches if not Path(match).stem.endswith(MARK)]
+    raise InputError("photo", "no such file or folder", text)
+
+
+def _output(output: str | None, suffix: str | None, several: bool) -> Output:
+    if output is None:
+        return Output(None, suffix)
+    place = Path(output)
+    if several or place.is_dir() or output.endswith((os.sep, "/")):
+        if place.exists() and not place.is_dir():
+            raise InputError("--output", "must be a folder for several photos", output)
+        return Output(place, suffix)
+    if _kind(place) not in WRITABLE:
+        known = ", ".join(f".{kind}" for kind in sorted(WRITABLE))
+        raise InputError("--output", f"must be a folder, or end in one of {known}", output, "A new folder ends in /")
+    if suffix and suffix != place.suffix:
+        raise InputError("--format", f"does not go with --output {place.name}", suffix)
+    return Output(place, suffix, is_folder=False)
+
+
+def _check(jobs: Iterable[Job]) -> None:
+    sources: dict[Path, Path] = {}
+    for job in jobs:
+        target = job.target.absolute()
+        if is_there(target) and is_there(job.source) and target.samefile(job.source):
+            raise InputError("--output", "must not be the photo itself: originals stay as they are", str(job.source))
+        if target in sources:
+            rule = f"{sources[target].name} and {job.source.name} would both be written to"
+            raise InputError("--output", rule, str(job.target), "Colorize them one by one, or without --format")
+        sources[target] = job.source
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")

@@ -1,0 +1,134 @@
+"""Colorizing one file: read, colour, write, and tell what happened."""
+
+from __future__ import annotations
+
+import errno
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from colorize_tf.apps.selection import Job, is_there
+from colorize_tf.atomic import atomic_path
+from colorize_tf.edge import Hint
+from colorize_tf.edge.modes import Photo
+from colorize_tf.edge.network import Options
+from colorize_tf.edge.photo import MAX_PIXELS, Reader, open_photo
+from colorize_tf.edge.raster import ArrayRaster, ImageRaster
+from colorize_tf.edge.tflite import TfliteColorizer
+from colorize_tf.edge.write import DEEP, FORMATS, Picture, format_of, picture, write_photos
+from colorize_tf.errors import ColorizeError, InputError, shorten
+from colorize_tf.quiet import hushed
+
+__all__ = ["Result", "Settings", "colorize_bytes", "colorize_file", "make_colorizer"]
+
+FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no other photo will fare better
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that is the same for every photo of a run; it travels to worker processes."""
+
+    model: str | None = None
+    threads: int | None = None
+    options: Options = field(default_factory=Options)
+    hints: tuple[Hint, ...] = ()
+    quality: int | None = None
+    side_by_side: bool = False
+    overwrite: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a photo: done, skipped (its result was there) or failed."""
+
+    source: str
+    target: str
+    status: str
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+    pages: int = 0
+    error: str = ""
+    notes: tuple[str, ...] = ()
+
+    def asdict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def make_colorizer(settings: Settings) -> TfliteColorizer:
+    """The colorizer for these settings, warmed up; what the runtime has to say about itself stays unsaid."""
+    with hushed():
+        colorizer = TfliteColorizer(settings.model, settings.threads, settings.options)
+        card = colorizer.card
+        colorizer.predict(np.zeros((card.height or card.multiple, card.width or card.multiple), np.float32), None, 0.0)
+    return colorizer
+
+
+def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> Result:
+    """Colorizes one photo; what goes wrong with it is in the result, not raised."""
+    start = time.perf_counter()
+    source, target = str(job.source), str(job.target)
+    if is_there(job.target) and not settings.overwrite:
+        return Result(source, target, "skipped")
+    notes: list[str] = []
+    sizes: list[tuple[int, int]] = []
+    try:
+        format = format_of(job.target)
+        if format is None:
+            raise InputError("--output", "must end as a photo's name does", job.target.name)
+        with open_photo(job.source, max_pixels=settings.max_pixels) as reader:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(job.target) as temporary, temporary.open("r+b") as file:
+                pictures = _pictures(reader, colorizer, settings, format, notes, sizes)
+                write_photos(pictures, file, format, colorizer.card, settings.quality)
+    except ColorizeError as error:
+        return Result(source, target, "failed", error=str(error))
+    except OSError as error:
+        if error.errno in FATAL:
+            raise
+        reason = error.strerror or str(error)
+        return Result(source, target, "failed", error=f"{shorten(target)}: could not be written: {shorten(reason)}")
+    seconds = time.perf_counter() - start
+    width, height = sizes[0]
+    return Result(source, target, "done", round(seconds, 4), width, height, len(sizes), notes=tuple(notes))
+
+
+def colorize_bytes(content: bytes, colorizer: TfliteColorizer, settings: Settings, format: str | None) -> bytes:
+    """The bytes of a photo -> those of its colorized version, in its own format unless another is named."""
+    out = io.BytesIO()
+    with open_photo(content, "standard input", settings.max_pixels) as reader:
+        chosen = format or (reader.format if reader.format in FORMATS.values() else "PNG")
+        write_photos(
+            _pictures(reader, colorizer, settings, chosen, [], []), out, chosen, colorizer.card, settings.quality
+        )
+    return out.getvalue()
+
+
+def _pictures(
+    reader: Reader,
+    colorizer: TfliteColorizer,
+    settings: Settings,
+    format: str,
+    notes: list[str],
+    sizes: list[tuple[int, int]],
+) -> Iterator[Picture]:
+    for photo in reader.photos(keep_deep=format in DEEP):
+        original = _copy(photo) if settings.side_by_side else None
+        colorizer.colorize(photo.raster, settings.hints, photo.space)
+        sizes.append(photo.size)
+        done = picture(photo, original)
+        notes += [note for note in photo.notes if note not in notes]
+        yield done
+
+
+def _copy(photo: Photo) -> Image.Image | np.ndarray[Any, Any] | None:
+    """The pixels before they are coloured in place."""
+    if isinstance(photo.raster, ArrayRaster):
+        return photo.raster.source
+    return photo.raster.copy() if isinstance(photo.raster, ImageRaster) else None
