@@ -42,7 +42,7 @@ class Stepper:
     def _make(self) -> Callable[[Any], tuple[Logs, Any]]:
         strategy, model = self.devices.strategy, self.model
 
-        @tf.function
+        @tf.function(autograph=False)
         def step(batch: Any) -> tuple[Logs, Any]:
             logs = strategy.run(model.train_step, args=(batch,))
             if self.devices.replicas > 1:
