@@ -1,0 +1,434 @@
+"""Sources, splits, shards: what is found, what is left out, and that photos never change sides."""
+
+import hashlib
+import json
+import tarfile
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize_tf.datasets import Unpaired, open_source, open_unpaired, split_counts
+from colorize_tf.datasets.__main__ import main
+from colorize_tf.datasets.pack import pack
+from colorize_tf.datasets.shards import records
+from colorize_tf.datasets.synthetic import scene
+from colorize_tf.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
+
+
+def save(path, seed, size=(48, 64), **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(scene(seed, size)).save(path, **options)
+    return path
+
+
+def sides(photos, **options):
+    """name -> split of every photo."""
+    names = ("train", "val", "test")
+    return {name: split for split in names for name in photos.split(split, **options).names}
+
+
+# === Folders ===
+
+
+def test_a_folder_is_read_recursively_in_the_order_of_names(photo_folder):
+    photos = open_source(f"folder:{photo_folder}")
+    assert photos.count == 24
+    assert list(photos.names) == sorted(photos.names)
+    assert photos.image(0).shape == (48, 64, 3)
+
+
+def test_class_folders_are_labels(photo_folder):
+    photos = open_source(f"folder:{photo_folder}")
+    assert photos.label_names == ("meadow", "shore")
+    assert all(
+        name.startswith(photos.label_names[label]) for name, label in zip(photos.names, photos.labels, strict=True)
+    )
+
+
+def test_a_photo_beside_the_class_folders_means_that_there_are_no_classes(tmp_path):
+    save(tmp_path / "photos/a/1.jpg", 1)
+    save(tmp_path / "photos/2.jpg", 2)
+    assert open_source(f"folder:{tmp_path}/photos").labels is None
+
+
+def test_hidden_files_and_other_files_are_no_photos(tmp_path):
+    save(tmp_path / "photos/1.jpg", 1)
+    save(tmp_path / "photos/.thumbnails/2.jpg", 2)
+    save(tmp_path / "photos/._1.jpg", 3)
+    (tmp_path / "photos/notes.txt").write_text("no photo")
+    photos = open_source(f"folder:{tmp_path}/photos")
+    assert list(photos.names) == ["1.jpg"] and not photos.rejected
+
+
+def test_a_folder_linked_into_itself_ends(tmp_path):
+    save(tmp_path / "photos/1.jpg", 1)
+    (tmp_path / "photos/again").symlink_to(tmp_path / "photos")
+    assert open_source(f"folder:{tmp_path}/photos").count == 1
+
+
+def test_unusable_files_are_named_with_the_reason_and_left_out(tmp_path, caplog):
+    good = save(tmp_path / "photos/good.jpg", 1)
+    save(tmp_path / "photos/tiny.jpg", 2, (20, 64))
+    save(tmp_path / "photos/dot.png", 2, (1, 1))
+    (tmp_path / "photos/cut.jpg").write_bytes(good.read_bytes()[:700])
+    (tmp_path / "photos/empty.jpg").write_bytes(b"")
+    (tmp_path / "photos/text.png").write_text("no photo")
+    (tmp_path / "photos/nowhere.jpg").symlink_to(tmp_path / "missing.jpg")
+    photos = open_source(f"folder:{tmp_path}/photos", max_bad_share=0.9)
+    assert list(photos.names) == ["good.jpg"]
+    assert {bad.name: bad.reason for bad in photos.rejected} == {
+        "tiny.jpg": "smaller than 32 pixels",
+        "dot.png": "smaller than 32 pixels",
+        "cut.jpg": "damaged",
+        "empty.jpg": "not a picture",
+        "text.png": "not a picture",
+        "nowhere.jpg": "No such file or directory",
+    }
+    assert "left out 6 of 7" in caplog.text
+
+
+def test_too_many_unusable_files_are_an_error(tmp_path):
+    for index in range(4):
+        save(tmp_path / f"photos/{index}.jpg", index)
+    (tmp_path / "photos/bad.jpg").write_bytes(b"bad")
+    assert open_source(f"folder:{tmp_path}/photos", max_bad_share=0.2).count == 4
+    with pytest.raises(InputError, match=r"at most 19% unusable photos. Received: 1 of 5 .*bad.jpg"):
+        open_source(f"folder:{tmp_path}/photos", max_bad_share=0.19)
+
+
+def test_a_folder_of_nothing_but_bad_files_is_an_error_whatever_the_share(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"bad")
+    with pytest.raises(InputError, match="unusable"):
+        open_source(f"folder:{tmp_path}", max_bad_share=1.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("folder:/no/such", "existing folder"),
+        ("folder:", "existing folder"),
+        ("photos", "must be one of folder:"),
+        ("ftp:photos", "must be one of folder:"),
+        ("tfrecord:/no/such/*", "must match existing files"),
+        ("tar:/no/such.tar", "must match existing files"),
+        ("synthetic:many", "synthetic:COUNT"),
+        ("unpaired:folder:a|folder:b", "two sets"),
+    ],
+)
+def test_a_wrong_name_is_answered(spec, message):
+    with pytest.raises(InputError, match=message):
+        open_source(spec)
+
+
+def test_an_empty_folder_is_answered(tmp_path):
+    with pytest.raises(InputError, match="must contain photos"):
+        open_source(f"folder:{tmp_path}")
+
+
+def test_near_gray_photos_can_be_left_out(tmp_path):
+    save(tmp_path / "photos/colour.jpg", 1)
+    gray = np.repeat(scene(2, (48, 64)).mean(-1, keepdims=True), 3, -1).astype(np.uint8)
+    Image.fromarray(gray).save(tmp_path / "photos/gray.jpg")
+    spec = f"folder:{tmp_path}/photos"
+    assert open_source(spec).count == 2
+    assert list(open_source(spec, near_gray=5).names) == ["colour.jpg"]
+    with pytest.raises(InputError, match="near_gray"):
+        open_source(spec, near_gray=500)
+
+
+# === What was examined is remembered ===
+
+
+def test_a_second_opening_examines_nothing(photo_folder, monkeypatch):
+    before = open_source(f"folder:{photo_folder}")
+    monkeypatch.setattr("colorize_tf.datasets.index.examine", None)
+    after = open_source(f"folder:{photo_folder}")
+    np.testing.assert_array_equal(before.hashes, after.hashes)
+    np.testing.assert_array_equal(before.chroma, after.chroma)
+
+
+def test_a_changed_file_is_examined_again(tmp_path):
+    path = save(tmp_path / "photos/1.jpg", 1)
+    save(tmp_path / "photos/2.jpg", 2)
+    before = open_source(f"folder:{tmp_path}/photos")
+    save(path, 3)
+    after = open_source(f"folder:{tmp_path}/photos")
+    assert before.hashes[0] != after.hashes[0] and before.hashes[1] == after.hashes[1]
+
+
+def test_without_a_usable_cache_folder_photos_are_examined_each_time(photo_folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "file"))
+    assert open_source(f"folder:{photo_folder}").count == 24
+
+
+def test_a_damaged_index_is_no_obstacle(photo_folder, tmp_path):
+    index = tmp_path / "cache/index-1.sqlite3"
+    index.parent.mkdir()
+    index.write_bytes(b"no database" * 1000)
+    assert open_source(f"folder:{photo_folder}").count == 24
+
+
+# === Splits ===
+
+
+def test_fractions_hold_roughly_and_cover_everything():
+    photos = open_source("synthetic:300,size=32x32")
+    found = Counter(sides(photos, fractions={"train": 0.6, "val": 0.3, "test": 0.1}).values())
+    assert sum(found.values()) == 300
+    assert abs(found["train"] - 180) < 30 and abs(found["val"] - 90) < 30 and abs(found["test"] - 30) < 20
+
+
+def test_adding_photos_moves_none_to_another_split(tmp_path):
+    for index in range(30):
+        save(tmp_path / f"photos/{index:02d}.png", index, (32, 32))
+    thirds = {"train": 0.4, "val": 0.3, "test": 0.3}
+    before = sides(open_source(f"folder:{tmp_path}/photos"), fractions=thirds)
+    for index in range(30, 60):
+        save(tmp_path / f"photos/0{index}.png", index, (32, 32))
+    after = sides(open_source(f"folder:{tmp_path}/photos"), fractions=thirds)
+    assert len(after) == 60 and len(set(before.values())) == 3
+    assert before == {name: after[name] for name in before}
+
+
+def test_copies_of_a_photo_never_cross_splits(tmp_path):
+    for index in range(20):
+        original = save(tmp_path / f"photos/{index:02d}.png", index, (32, 32))
+        (tmp_path / f"photos/copy-{index:02d}.png").write_bytes(original.read_bytes())
+    photos = open_source(f"folder:{tmp_path}/photos")
+    where = sides(photos, fractions={"train": 0.5, "val": 0.3, "test": 0.2})
+    assert all(where[f"{index:02d}.png"] == where[f"copy-{index:02d}.png"] for index in range(20))
+    counted = [photos.split(name, counts={"train": 12, "val": 8}) for name in ("train", "val")]
+    assert [part.count for part in counted] == [12, 8]
+    assert not set(counted[0].hashes) & set(counted[1].hashes)
+    with pytest.raises(InputError, match="distinct photos"):
+        photos.split("train", counts={"train": 15, "val": 6})
+
+
+def test_the_seed_chooses_another_split(photo_folder):
+    photos = open_source(f"folder:{photo_folder}")
+    half = {"train": 0.5, "val": 0.5, "test": 0.0}
+    assert sides(photos, fractions=half, seed=1) == sides(photos, fractions=half, seed=1)
+    assert sides(photos, fractions=half, seed=1) != sides(photos, fractions=half, seed=2)
+
+
+def test_a_split_is_the_same_on_every_machine():
+    """The published rule: sha256 of the seed and the photo's sha256, as a number in 0..1."""
+    photos = open_source("synthetic:4,size=32x32")
+    photos = replace(photos, hashes=np.array([b"0" * 64] * 4, "S64"))
+    place = int(hashlib.sha256(b"colorize_tf split 0 " + b"0" * 64).hexdigest()[:16], 16) / 2**64
+    assert place == pytest.approx(0.92984697)
+    assert photos.split("train", {"train": place + 1e-6, "val": 0.01}).count == 4
+    assert photos.split("train", {"train": place - 1e-6, "val": 0.01}).count == 0
+
+
+@pytest.mark.parametrize("fractions", [{"train": 0.9, "val": 0.2}, {"train": 1.1, "val": -0.1}])
+def test_fractions_must_make_sense(photo_folder, fractions):
+    with pytest.raises(InputError, match="fractions"):
+        open_source(f"folder:{photo_folder}").split("train", fractions)
+
+
+def test_an_unknown_split_lists_the_known(photo_folder):
+    with pytest.raises(InputError, match="train, val, test"):
+        open_source(f"folder:{photo_folder}").split("training")
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("4000/1000", {"train": 4000, "val": 1000}),
+        ("10000@80:20", {"train": 8000, "val": 2000}),
+        ("10@1:1:1", {"train": 4, "val": 3, "test": 3}),
+    ],
+)
+def test_counts_of_a_subset(text, counts):
+    assert split_counts(text) == counts
+
+
+@pytest.mark.parametrize("text", ["", "many", "1/2/3/4", "10@0:0", "-1/5", "0/0", "5@-1:6"])
+def test_a_subset_that_makes_no_sense_is_answered(text):
+    with pytest.raises(InputError, match="4000/1000"):
+        split_counts(text)
+
+
+# === Archives and shards ===
+
+
+def test_a_tar_is_read_where_it_lies(photo_folder, tmp_path):
+    with tarfile.open(tmp_path / "photos.tar", "w") as archive:
+        archive.add(photo_folder, "photos")
+    direct, packed = open_source(f"folder:{photo_folder}"), open_source(f"tar:{tmp_path}/*.tar")
+    assert set(direct.hashes) == set(packed.hashes)
+    at = list(packed.hashes).index(direct.hashes[5])
+    np.testing.assert_array_equal(packed.image(at), direct.image(5))
+
+
+@pytest.mark.parametrize("content", [b"no archive", b""])
+def test_something_else_than_a_tar_is_answered(tmp_path, content):
+    (tmp_path / "x.tar").write_bytes(content)
+    with pytest.raises(InputError, match=r"uncompressed tar|must contain photos"):
+        open_source(f"tar:{tmp_path}/x.tar")
+
+
+def test_packed_photos_are_the_same_photos(photo_folder, tmp_path):
+    photos = open_source(f"folder:{photo_folder}")
+    assert pack(photos, tmp_path / "shards", shard_bytes=5_000) > 2
+    packed = open_source(f"tfrecord:{tmp_path}/shards/*.tfrecord")
+    assert len(packed.files) > 2 and packed.label_names == photos.label_names
+    for name in ("hashes", "names", "labels", "format", "height", "width", "orientation", "chroma", "length"):
+        np.testing.assert_array_equal(getattr(packed, name), getattr(photos, name), err_msg=name)
+    assert all(packed.encoded(index) == photos.encoded(index) for index in range(photos.count))
+
+
+def test_shards_are_tfrecords_of_examples(photo_folder, tmp_path):
+    import tensorflow as tf
+
+    photos = open_source(f"folder:{photo_folder}")
+    pack(photos, tmp_path / "shards")
+    (shard,) = (tmp_path / "shards").iterdir()
+    serialized = list(tf.data.TFRecordDataset(str(shard)).as_numpy_iterator())
+    assert serialized == [record for _, record in records(str(shard))]
+    features = tf.train.Example.FromString(serialized[3]).features.feature
+    assert features["image/encoded"].bytes_list.value[0] == photos.encoded(3)
+    assert features["image/width"].int64_list.value[0] == 64
+
+
+def test_opening_our_shards_needs_no_tensorflow(photo_folder, tmp_path):
+    import subprocess
+    import sys
+
+    pack(open_source(f"folder:{photo_folder}"), tmp_path / "shards")
+    code = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "from colorize_tf.datasets import open_source\n"
+        f"photos = open_source('tfrecord:{tmp_path}/shards/*').split('train')\n"
+        "print(photos.image(0).shape, photos.count > 10)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout.strip() == "(48, 64, 3) True", result.stderr
+
+
+def test_shards_of_others_are_read_too(photo_folder, tmp_path):
+    import tensorflow as tf
+
+    photos = open_source(f"folder:{photo_folder}")
+    with tf.io.TFRecordWriter(str(tmp_path / "other.tfrecord")) as writer:
+        for index in range(3):
+            feature = {
+                "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[photos.encoded(index)])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[-7])),
+                "boxes": tf.train.Feature(float_list=tf.train.FloatList(value=[0.5, 1.5])),
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+        writer.write(tf.train.Example().SerializeToString())
+        writer.write(b"\xff\xff no example")
+    found = open_source(f"tfrecord:{tmp_path}/other.tfrecord")
+    np.testing.assert_array_equal(found.hashes, photos.hashes[:3])
+    assert found.label_names == ("-7",)
+    assert [bad.reason for bad in found.rejected] == [
+        "no encoded image in the record",
+        "a record is no tf.train.Example",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+def test_a_damaged_shard_gives_what_is_before_the_damage(photo_folder, tmp_path, damage):
+    pack(open_source(f"folder:{photo_folder}"), tmp_path / "shards")
+    (shard,) = (tmp_path / "shards").iterdir()
+    offsets = [offset for offset, _ in records(str(shard))]
+    content = bytearray(shard.read_bytes())
+    content[offsets[10] - 12 :] = content[offsets[10] - 12 : -20] if damage == "cut" else bytes(500)
+    shard.write_bytes(content)
+    found = open_source(f"tfrecord:{shard}")
+    assert found.count == (23 if damage == "cut" else 10)
+    assert len(found.rejected) == 1
+
+
+def test_packing_refuses_to_replace_what_it_was_not_asked_to(photo_folder, tmp_path):
+    photos = open_source(f"folder:{photo_folder}")
+    pack(photos, tmp_path / "shards")
+    with pytest.raises(InputError, match="--overwrite"):
+        pack(photos, tmp_path / "shards")
+    pack(photos.take(5), tmp_path / "shards", overwrite=True)
+    assert open_source(f"tfrecord:{tmp_path}/shards/*").count == 5
+    with pytest.raises(InputError, match="other things"):
+        pack(photos, photo_folder, overwrite=True)
+    packed = open_source(f"tfrecord:{tmp_path}/shards/*")
+    with pytest.raises(InputError, match="folder that is read"):
+        pack(packed, tmp_path / "shards", overwrite=True)
+
+
+def test_a_failed_packing_leaves_the_old_shards(photo_folder, tmp_path, monkeypatch):
+    photos = open_source(f"folder:{photo_folder}")
+    pack(photos, tmp_path / "shards")
+    monkeypatch.setattr("colorize_tf.datasets.pack.features", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pack(photos, tmp_path / "shards", overwrite=True)
+    assert open_source(f"tfrecord:{tmp_path}/shards/*").count == 24
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+# === Generated scenes, unpaired sets ===
+
+
+def test_scenes_are_repeatable_varied_and_colourful():
+    photos = open_source("synthetic:12,seed=3,size=48x64")
+    assert photos.count == 12 and len(np.unique(photos.hashes)) == 12
+    assert photos.image(0).shape == (48, 64, 3)
+    assert np.median(photos.chroma) > 12
+    np.testing.assert_array_equal(photos.hashes, open_source("synthetic:12,seed=3,size=48x64").hashes)
+    assert not set(photos.hashes) & set(open_source("synthetic:12,seed=4,size=48x64").hashes)
+    assert set(photos.hashes[:5]) == set(open_source("synthetic:5,seed=3,size=48x64").hashes)
+
+
+def test_unpaired_sets_keep_their_sizes(photo_folder):
+    both = open_unpaired(f"unpaired:folder:{photo_folder} | synthetic:10,size=32x32")
+    assert isinstance(both, Unpaired)
+    assert (both.a.count, both.b.count, both.count) == (24, 10, 24)
+    part = both.split("train", fractions={"train": 0.5, "val": 0.5})
+    assert 0 < part.a.count < 24 and 0 < part.b.count < 10
+    with pytest.raises(InputError, match=r"unpaired:A\|B"):
+        open_unpaired("unpaired:synthetic:3")
+
+
+# === Command line ===
+
+
+def test_info_counts_what_there_is(photo_folder, tmp_path, capsys):
+    (tmp_path / "photos").symlink_to(photo_folder)
+    (tmp_path / "bad.jpg").write_bytes(b"bad")
+    assert main(["info", f"folder:{tmp_path}", "--rejected"]) == 0
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown["photos"].startswith("24 ")
+    assert shown["unusable"] == "1 not a picture"
+    assert shown["bad.jpg:"] == "not a picture"
+
+
+def test_pack_prints_the_name_of_the_new_source(photo_folder, tmp_path, capsys):
+    assert main(["pack", f"folder:{photo_folder}", "--out", str(tmp_path / "new/shards")]) == 0
+    summary, spec = capsys.readouterr().out.splitlines()
+    assert summary.startswith("24 photos")
+    assert open_source(spec).count == 24
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):
+    assert main(["info", f"folder:{tmp_path}/nothing"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.strip().splitlines()) == 1
+
+
+def test_rejections_of_a_streamed_source_are_remembered(tmp_path):
+    from colorize_tf.datasets.pack import stream
+    from colorize_tf.datasets.sources import _kept
+
+    stream(tmp_path / "kept", [("a", "", b"bad"), ("b", "", save(tmp_path / "b.png", 1).read_bytes())])
+    assert json.loads((tmp_path / "kept/rejected.json").read_text()) == [["a", "not a picture"]]
+    assert len(list(_kept(tmp_path / "kept", lambda: [], None))) == 2
