@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from colorize_tf.errors import InputError
-from colorize_tf.models.blocks import NORMS, UPSAMPLINGS, BatchNorm, Blocks, InstanceNorm, NoiseDropout
+from colorize_tf.models.blocks import NORMS, UPSAMPLINGS, BatchNormalization, Blocks, InstanceNorm, NoiseDropout
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -66,7 +66,7 @@ def test_batch_norm_moves_its_statistics_a_tenth_of_the_way():
 @pytest.mark.parametrize("shape", [(3, 4, 5, 2), (1, 2, 2, 2)], ids=str)
 def test_fused_batch_norm_is_keras_batch_norm(policy, shape):
     ours, keras_own = (
-        kind(momentum=0.9, epsilon=1e-5, dtype=policy) for kind in (BatchNorm, keras.layers.BatchNormalization)
+        kind(momentum=0.9, epsilon=1e-5, dtype=policy) for kind in (BatchNormalization, keras.layers.BatchNormalization)
     )
     start = [np.float32(value) for value in ([2, -1], [0, 1], [0, 0], [1, 1])]
     results = []
@@ -150,3 +150,16 @@ def test_an_unknown_choice_is_refused_with_the_valid_ones(options, said):
     with pytest.raises(InputError) as caught:
         Blocks(**options)
     assert str(caught.value).strip() == said
+
+
+def test_weights_of_keras_batch_norm_can_be_loaded(tmp_path):
+    def network(kind: type[keras.layers.Layer]) -> keras.Model:
+        inputs = keras.Input((4, 4, 2))
+        return keras.Model(inputs, kind()(keras.layers.Conv2D(3, 1)(inputs)))
+
+    theirs, ours = network(keras.layers.BatchNormalization), network(BatchNormalization)
+    theirs.layers[-1].set_weights([np.full(3, value, np.float32) for value in (2, 1, 0.5, 3)])
+    theirs.save_weights(tmp_path / "x.weights.h5")
+    ours.load_weights(tmp_path / "x.weights.h5")
+    for saved, loaded in zip(theirs.get_weights(), ours.get_weights(), strict=True):
+        np.testing.assert_array_equal(saved, loaded)

@@ -13,7 +13,7 @@ from colorize_tf.errors import InputError
 __all__ = [
     "NORMS",
     "UPSAMPLINGS",
-    "BatchNorm",
+    "BatchNormalization",
     "Blocks",
     "InstanceNorm",
     "NoiseDropout",
@@ -70,11 +70,12 @@ class InstanceNorm(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")
-class BatchNorm(layers.BatchNormalization):
+class BatchNormalization(layers.BatchNormalization):
     """Keras's batch norm, trained by TensorFlow's fused kernel: under bfloat16 a step of pix2pix takes 7 % less time.
 
     The loose operations of Keras would cast whole activations to float32 and back; the kernel computes its statistics
-    in float32 all the same. Inference is Keras's own, which exporters know how to fold into a convolution.
+    in float32 all the same. Inference is Keras's own, which exporters know how to fold into a convolution. The name is
+    Keras's too: weights files name layers by their class, and those of either kind can be loaded into the other.
     """
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
@@ -123,7 +124,9 @@ class Blocks:
     def normalization(self, name: str) -> layers.Layer:
         if self.norm == "instance":
             return InstanceNorm(gamma_initializer=_normal(1.0), dtype=self.dtype, name=name)
-        return BatchNorm(momentum=0.9, epsilon=1e-5, gamma_initializer=_normal(1.0), dtype=self.dtype, name=name)
+        return BatchNormalization(
+            momentum=0.9, epsilon=1e-5, gamma_initializer=_normal(1.0), dtype=self.dtype, name=name
+        )
 
     def leaky(self, name: str) -> layers.Layer:
         return layers.LeakyReLU(negative_slope=0.2, dtype=self.dtype, name=name)
