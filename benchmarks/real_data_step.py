@@ -39,32 +39,25 @@ class Times(NamedTuple):
 def time_in_turns(config: RunConfig, rounds: int, seconds: float) -> tuple[dict[str, Times], int]:
     """A configuration -> median times per step in "memory" and on "photos", and how many steps a turn had."""
     import keras
-    import tensorflow as tf
 
     from colorize_tf.models import build
     from colorize_tf.pipeline import training_batches
     from colorize_tf.splits import open_splits
     from colorize_tf.steps import Stepper
-    from colorize_tf.strategies import Devices
+    from colorize_tf.strategies import open_devices
 
     keras.config.set_dtype_policy(
         "float32" if config.train.precision == "float32" else f"mixed_{config.train.precision}"
     )
     photos = open_splits(config.data)["train"]
-    devices = Devices(tf.distribute.get_strategy())
+    devices = open_devices(config.train)
     model = build(config.model.name, **config.model.options())
     model.compile()
     step = Stepper(devices, model).prepared("only")
-    stream = iter(
-        devices.strategy.distribute_datasets_from_function(
-            lambda _: training_batches(
-                photos,
-                view=model.view,
-                size=config.model.size,
-                batch=config.data.batch,
-                seed=1,
-                cache=config.data.cache,
-            )
+    data, size = config.data, config.model.size
+    stream = devices.batches(
+        lambda worker, _: training_batches(
+            photos, view=model.view, size=size, batch=data.batch, seed=1, worker=worker, cache=data.cache
         )
     )
     same = next(stream)

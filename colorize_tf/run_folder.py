@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from colorize_tf.atomic import write_text
 from colorize_tf.checkpoints import clear_leftovers
@@ -11,7 +14,7 @@ from colorize_tf.config import save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import Arguments
 
-__all__ = ["check_out", "prepare"]
+__all__ = ["check_out", "opened"]
 
 
 def check_out(arguments: Arguments) -> None:
@@ -33,14 +36,41 @@ def check_out(arguments: Arguments) -> None:
         raise InputError("--out", "already holds a run", str(run), remedy)
 
 
-def prepare(arguments: Arguments, command: str) -> None:
-    """Writes what the run is; nothing of an earlier one is removed before all else has been found in order."""
+@contextmanager
+def opened(arguments: Arguments, command: str) -> Iterator[None]:
+    """Writes what the run is, and keeps other trainings out of the folder within the block.
+
+    Enter it when all else has been found in order: with `--overwrite` it removes the earlier run.
+    """
     run = arguments.out
     if arguments.overwrite and run.exists():
-        shutil.rmtree(run)
+        with _alone(run):
+            shutil.rmtree(run)
     run.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(run)
+    with _alone(run):
+        clear_leftovers(run)
+        _write(arguments, command)
+        yield
+
+
+def _write(arguments: Arguments, command: str) -> None:
+    run = arguments.out
     save_config(arguments.config, run / "config.json")
     commands = run / "command.txt"
     before = commands.read_text(encoding="utf-8") if commands.is_file() else ""
     write_text(commands, f"{before}{command}\n")
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """Holds a lock on the folder; the system lets go of it when the process ends, however it ends."""
+    with open(run / ".lock", "w", encoding="utf-8") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError("--out", "is in use by another training", str(run), "Wait for it, or stop it.") from None
+        except (ImportError, OSError):  # a system or a file system without locks
+            pass
+        yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ class Devices:
     strategy: Any
     worker: int = 0
     workers: int = 1
+    gpu: str = ""  # the only device, if it is a GPU
 
     @property
     def replicas(self) -> int:
@@ -38,6 +40,21 @@ class Devices:
             near = max(self.replicas, batch - batch % self.replicas)
             raise InputError("--batch", f"must be divisible by the {self.replicas} replicas", batch, f"Try {near}.")
         return batch // self.replicas
+
+    def batches(self, stream: Callable[[tuple[int, int], int], tf.data.Dataset]) -> Iterator[Any]:
+        """Iterates over what `stream` gives, on these devices.
+
+        `stream` takes (own number, how many) of the processes that read data, and how many elements each of them
+        takes per step: one for each replica it feeds. It gives an endless dataset of batches for one replica.
+        """
+
+        def local(context: Any) -> tf.data.Dataset:
+            readers = context.num_input_pipelines
+            batches = stream((context.input_pipeline_id, readers), self.replicas // readers)
+            # A strategy of several devices copies ahead by itself; for a single GPU it has to be asked for.
+            return batches.apply(tf.data.experimental.prefetch_to_device(self.gpu)) if self.gpu else batches
+
+        return iter(self.strategy.distribute_datasets_from_function(local))
 
     def voter(self) -> Any:
         """A function (bool, …) -> (bool, …): true on every worker where any worker said true.
@@ -61,7 +78,8 @@ def open_devices(train: TrainConfig) -> Devices:
 
 
 def _one(_: TrainConfig) -> Devices:
-    return Devices(tf.distribute.get_strategy())
+    gpus = tf.config.list_logical_devices("GPU")
+    return Devices(tf.distribute.get_strategy(), gpu=gpus[0].name if gpus else "")
 
 
 def _mirrored(train: TrainConfig) -> Devices:

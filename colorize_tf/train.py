@@ -19,6 +19,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,28 +102,26 @@ def train(arguments: Arguments, command: str = "") -> int:
         checkpoints.load_weights(model, checkpoints.weights_of(Path(options.init_from)))
 
     # === Batches: step k of the stream depends on the seed and k alone ===
-    def stream(context: Any) -> tf.data.Dataset:
-        local = devices.replicas // context.num_input_pipelines  # each takes one element of the stream per step
+    def stream(worker: tuple[int, int], per_step: int) -> tf.data.Dataset:
         return training_batches(
             photos,
             view=model.view,
             size=config.model.size,
             batch=share,
             seed=options.seed,
-            start_step=progress.total_steps * local,
-            worker=(context.input_pipeline_id, context.num_input_pipelines),
+            start_step=progress.total_steps * per_step,
+            worker=worker,
             augment=_variation(config.data),
             cache=config.data.cache,
         )
 
-    batches = iter(devices.strategy.distribute_datasets_from_function(stream))
+    batches = devices.batches(stream)
 
     # === What happens beside the steps; the chief alone measures and writes ===
     callbacks: list[keras.callbacks.Callback] = []
     if devices.chief:
         _check_best_metric(options.best_metric, model, held_out)
         callbacks = _callbacks(config, run, model, progress, held_out, steps)
-        run_folder.prepare(arguments, command)
         _log.info("%s photos to learn from, %s to measure on; %s steps an epoch", len(photos), len(held_out), steps)
     for callback in callbacks:
         callback.set_model(model)
@@ -136,7 +135,8 @@ def train(arguments: Arguments, command: str = "") -> int:
 
     # === Steps ===
     stop = False
-    with signals, failures_in_one_line(devices):
+    folder = run_folder.opened(arguments, command) if devices.chief else nullcontext()
+    with folder, signals, failures_in_one_line(devices):
         while progress.epoch < options.epochs and not stop:
             step = stepper.prepared(phases.enter(progress.epoch))
             if progress.step == 0:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from colorize_tf import checkpoints
-from colorize_tf.config import load_config
+from colorize_tf.config import PRESETS, load_config
 from colorize_tf.models import build
 from colorize_tf.predict import load_run
 from colorize_tf.train import main
@@ -221,6 +221,33 @@ def test_overwriting_with_a_wrong_option_removes_nothing(data: list[str], run: P
     assert sorted(path.name for path in run.rglob("*")) == before
 
 
+def test_folder_in_use_by_another_training_is_refused(run: Path, capsys):
+    import fcntl
+
+    with open(run / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code, line = refused(["--resume", "--out", str(run), "--epochs", "3"], capsys)
+    assert code == 2
+    assert "--out: is in use by another training" in line
+    assert len(history(run)) == 2
+
+
+def test_config_of_a_newer_version_is_refused(run: Path, tmp_path: Path, capsys):
+    content = json.loads((run / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**content, "version": 99}))
+    code, line = refused(["--resume", "--out", str(tmp_path)], capsys)
+    assert code == 2
+    assert "newer colorize_tf" in line and "version 99" in line
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_smoke_of_every_preset_runs_on_generated_pictures(preset: str, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
+    assert main(["--preset", preset, "--smoke", "--out", str(tmp_path / "run")]) == 0
+    assert "2 of 2 epochs, 8 steps; best val_psnr " in capsys.readouterr().out
+    assert load_run(tmp_path / "run").config.preset == preset
+
+
 def test_folder_of_other_things_is_not_overwritten(data: list[str], tmp_path: Path, capsys):
     (tmp_path / "letter.txt").write_text("dear")
     code, line = refused([*data, "--out", str(tmp_path), "--overwrite"], capsys)
@@ -241,6 +268,7 @@ def test_folder_of_other_things_is_not_overwritten(data: list[str], tmp_path: Pa
         ("--thaw-at 2 --out {tmp}/x", "needs --freeze"),
         ("--val-share 0.6 --test-share 0.4 --out {tmp}/x", "must leave photos for training"),
         ("--out {tmp}/file", "must be a folder"),
+        ("--out {tmp}/file/x", "must not lie below a file"),
     ],
 )
 def test_wrong_option_is_one_line_and_leaves_no_folder(words: str, said: str, data, run, tmp_path, capsys):
