@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import platform
+import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,14 @@ class Runtime:
 
     name: str
     interpreter: Any  # the class
+
+    @property
+    def version(self) -> str:
+        """The version of the installed package."""
+        try:
+            return metadata.version(self.name)
+        except metadata.PackageNotFoundError:  # TensorFlow comes under several names
+            return str(getattr(sys.modules.get("tensorflow"), "__version__", "unknown"))
 
     @property
     def slow_on_int8(self) -> bool:

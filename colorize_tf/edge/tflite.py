@@ -44,6 +44,7 @@ class TfliteColorizer(NetworkColorizer):
         threads: for the network and for fusion; as many as there are processors if not given.
         options: see `Options`.
         runtime: the name of one; the first that is installed if not given.
+        twin: whether a float16 twin may stand in where the runtime is slow on the file itself.
     """
 
     def __init__(
@@ -52,15 +53,16 @@ class TfliteColorizer(NetworkColorizer):
         threads: int | None = None,
         options: Options | None = None,
         runtime: str | None = None,
+        twin: bool = True,
     ) -> None:
         self.runtime = find_runtime(runtime)
         self.path = Path(model) if model is not None else bundled_model()
         self._content, card = read_model(self.path)
-        if self.runtime.slow_on_int8 and card.twin:
-            twin = self.path.with_name(Path(card.twin).name)
-            if twin.is_file():
-                self.path = twin
-                self._content, card = read_model(twin)
+        if twin and card.twin and self.runtime.slow_on_int8:
+            other = self.path.with_name(Path(card.twin).name)
+            if other.is_file():
+                self.path = other
+                self._content, card = read_model(other)
         super().__init__(card, options, threads)
         self._idle: list[_Interpreter] = []
         self._lock = threading.Lock()

@@ -24,7 +24,7 @@ DATA = "none: fixed pseudo-random weights, for tests only"
 
 
 class Tiny(tf.Module):
-    """luma [1,H,W,1], hints [1,H,W,3], vivid [1] -> ab [1,H/2,W/2,2], bounded to ±60 Lab units."""
+    """luma [1,H,W,1], hints [1,H,W,3], vivid [1] -> ab [1,H/2,W/2,2], bounded to ±40 Lab units."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(4)
@@ -42,7 +42,7 @@ class Tiny(tf.Module):
         x = tf.nn.relu(self._conv(x, "first", 2))
         x = tf.nn.relu(x + self._conv(x, "second"))
         x = tf.nn.relu(x + self._conv(x, "third"))
-        return tf.tanh(self._conv(x, "last")) * (30.0 + 30.0 * tf.reshape(vivid, [1, 1, 1, 1]))
+        return tf.tanh(self._conv(x, "last")) * 20.0 * (1.0 + tf.reshape(vivid, [1, 1, 1, 1]))
 
     def _conv(self, x: tf.Tensor, name: str, stride: int = 1) -> tf.Tensor:
         return tf.nn.conv2d(x, self.kernels[name], stride, "SAME") + self.biases[name]
