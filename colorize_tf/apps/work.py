@@ -82,7 +82,8 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
         format = format_of(job.target)
         if format is None:
             raise InputError("--output", "must end as a photo's name does", job.target.name)
-        with open_photo(job.source, max_pixels=settings.max_pixels) as reader:
+        # Hushed, because decoders of TIFF and others write what they think of a file straight to file descriptor 2.
+        with hushed(), open_photo(job.source, max_pixels=settings.max_pixels) as reader:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(job.target) as temporary, temporary.open("r+b") as file:
                 pictures = _pictures(reader, colorizer, settings, format, notes, sizes)
@@ -102,7 +103,7 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
 def colorize_bytes(content: bytes, colorizer: TfliteColorizer, settings: Settings, format: str | None) -> bytes:
     """The bytes of a photo -> those of its colorized version, in its own format unless another is named."""
     out = io.BytesIO()
-    with open_photo(content, "standard input", settings.max_pixels) as reader:
+    with hushed(), open_photo(content, "standard input", settings.max_pixels) as reader:
         chosen = format or (reader.format if reader.format in FORMATS.values() else "PNG")
         write_photos(
             _pictures(reader, colorizer, settings, chosen, [], []), out, chosen, colorizer.card, settings.quality
