@@ -152,11 +152,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     command = "python benchmarks/train_step.py " + " ".join(sys.argv[1:] if argv is None else argv)
     before = _load()
-    contestants = {
-        "plain loop, float32": plain_step(args.size, args.base_width),
+    ours = {
         "colorize_tf, float32": our_step(args.size, args.base_width, "float32"),
         "colorize_tf, bfloat16": our_step(args.size, args.base_width, "mixed_bfloat16"),
     }
+    contestants = {"plain loop, float32": plain_step(args.size, args.base_width), **ours}
     rows, first = [], {}
     for batch in args.batches:
         medians = time_in_turns(contestants, batch, args.size, args.rounds, args.seconds)

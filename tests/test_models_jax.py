@@ -26,7 +26,7 @@ def outcome(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     command = [sys.executable, "-c", code, f"{shards}/*.tfrecord"]
     # The second setting quarters the time XLA takes to compile programs that run once.
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

@@ -14,7 +14,7 @@ import pytest
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.two_replicas"]
-    result = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

@@ -209,7 +209,7 @@ class Pix2PixRGB(keras.Model):
             fake = self.generator(x, training=True)
             # Begun after the generator has run: for this tape the fake is a constant, and nothing flows back into it.
             with tf.GradientTape() as d_tape:
-                losses = self._play(x, y, fake, training=True)
+                losses = self._step_losses(x, y, fake, training=True)
                 d_loss = self.discriminator_optimizer.scale_loss(share * losses["d_loss"]) if gan else None
             g_loss = self.optimizer.scale_loss(share * losses["g_loss"])
         sides = [(self.optimizer, g_tape, g_loss, self.generator)]
@@ -224,9 +224,9 @@ class Pix2PixRGB(keras.Model):
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """(x, y) in this model's view -> running means of the losses, both networks in inference mode."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._log(self._play(x, y, self.generator(x, training=False), training=False), x)
+        return self._log(self._step_losses(x, y, self.generator(x, training=False), training=False), x)
 
-    def _play(self, x: Tensor, y: Tensor, fake: Tensor, *, training: bool) -> dict[str, Tensor]:
+    def _step_losses(self, x: Tensor, y: Tensor, fake: Tensor, *, training: bool) -> dict[str, Tensor]:
         distance = self.l1_weight * l1(fake, y)
         if self.phase == "l1":
             return {"g_loss": distance, "g_l1": distance}
