@@ -49,7 +49,7 @@ def _bare_decoding(photos: Photos, batch: int) -> tf.data.Dataset:
     reader = PhotoReader(photos)
 
     def decode(which: tf.Tensor) -> tf.Tensor:
-        return tf.io.decode_jpeg(reader.encoded(which), channels=3)[0, 0, 0]
+        return tf.io.decode_jpeg(reader.encoded(which), channels=3, dct_method="INTEGER_ACCURATE")[0, 0, 0]
 
     order = tf.data.Dataset.range(photos.count).repeat()
     return order.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch).prefetch(4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,10 @@ _ORIENTATION_TAG = 0x0112
 # What PIL and TensorFlow both turn into the same 8-bit RGB: all else is converted once.
 _DIRECT = {"JPEG": ("RGB", "L"), "MPO": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1")}
 _BROKEN = (OSError, ValueError, SyntaxError, KeyError, EOFError, IndexError, TypeError, OverflowError, Warning)
+
+# Photos with odd metadata are common; PIL's remark about each would hide what matters. (Filters are the process's own,
+# and photos are examined in threads: it cannot be done around each.)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")
 
 
 class RejectError(Exception):

@@ -60,7 +60,10 @@ class PhotoReader:
 
         def jpeg(ratio: int) -> Callable[[], tf.Tensor]:
             place = tf.stack([top // ratio, left // ratio, height // ratio, width // ratio])
-            return lambda: tf.image.decode_and_crop_jpeg(encoded, place, channels=3, ratio=ratio)
+            # TensorFlow's default is the fast transform: no faster nowadays, and off by one level on average.
+            return lambda: tf.image.decode_and_crop_jpeg(
+                encoded, place, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
+            )
 
         def png() -> tf.Tensor:
             return tf.io.decode_png(encoded, channels=3)[top : top + height, left : left + width]
