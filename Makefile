@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+BOARD  := .venv-tflite
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit coverage bench lock system-deps clean
+.PHONY: help demo test lint types contracts unit test-edge coverage bench lock system-deps clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,10 +19,18 @@ $(VENV)/.ready: requirements/dev.lock setup.cfg pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# What a small board has: tflite-runtime, whose wheels end at Python 3.11, and NumPy 1.
+$(BOARD)/.ready: requirements/tflite-runtime.lock
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
+	  $(PYTHON) -m venv --clear $(BOARD) && \
+	  $(BOARD)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tflite-runtime.lock && \
+	  touch $@; \
+	else echo "skipped: the tests with tflite-runtime, which needs Python 3.11. Run them by: make PYTHON=python3.11 test-edge"; fi
+
 demo: $(VENV)/.ready  ## train for two minutes on generated pictures, evaluate, and show before/after
 	rm -rf out/demo
 	$(PY) -m colorize_tf.train --preset pix2pix-lab --data synthetic:256 --size 64 --base-width 16 --minutes 2 --out out/demo
-	$(PY) -m colorize_tf.evaluate out/demo --data synthetic:24:7 --out out/demo/evaluation
+	$(PY) -m colorize_tf.evaluate out/demo --data synthetic:24,seed=7 --out out/demo/evaluation
 	@echo "before | after | truth: out/demo/evaluation/sheet.png"
 
 test: lint types contracts unit  ## everything that must hold: lint, types, import contracts, tests
@@ -37,10 +45,13 @@ types: $(VENV)/.ready  ## mypy, strict on the TensorFlow-free modules
 contracts: $(VENV)/.ready  ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.ready  ## pytest, two workers
+unit: $(VENV)/.ready $(BOARD)/.ready  ## pytest, two workers
 	$(PY) -m pytest -n 2 --dist loadscope
 
-coverage: $(VENV)/.ready  ## the tests again, with branch coverage
+test-edge: $(VENV)/.ready $(BOARD)/.ready  ## the edge alone, in every runtime
+	$(PY) -m pytest -n 2 --dist loadscope tests/test_edge_*.py tests/test_colorize_command.py
+
+coverage: $(VENV)/.ready $(BOARD)/.ready  ## the tests again, with branch coverage
 	$(PY) -m pytest -n 2 --dist loadscope --cov --cov-report=term
 
 bench: $(VENV)/.ready  ## speed against the tutorial loop, bare decode and in-memory batches (quiet machine, please)
@@ -60,4 +71,4 @@ system-deps:  ## Debian and Ubuntu packages that the tests need
 	else echo "system-deps: needs root and apt-get; install by hand: $(SYSTEM_PACKAGES)"; fi
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BOARD) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache
