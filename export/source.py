@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,8 @@ def refuse_what_int8_breaks(source: Source, recipe: Recipe) -> None:
     """Raises an InputError for a network that 8-bit activations are known to ruin."""
     if recipe.activations != "int8":
         return
-    found = [layer.name for layer in source.model._flatten_layers() if isinstance(layer, InstanceNorm)]
+    networks = source.networks().values()
+    found = [layer.name for network in networks for layer in network.layers if isinstance(layer, InstanceNorm)]
     if found:
         raise InputError(
             "--recipe", "cannot hold instance normalisation: its means and squares, taken anew from every picture, "
@@ -114,12 +116,14 @@ def _endpoint(model: keras.Model, intake: Intake) -> Any:
 
 def _refuse_state(source: Source) -> None:
     """Raises an InputError if running the graph changes the network, as batch norm in training mode does."""
-    operations = source.endpoint.get_concrete_function().graph.get_operations()
-    changing = [op.name for op in operations if op.type.startswith("Assign") and op.type.endswith("VariableOp")]
+    graph = source.endpoint.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    changing = [node.name for node in nodes if node.op.startswith("Assign") and node.op.endswith("VariableOp")]
     if not changing:
         return
-    norms = [layer.name for layer in source.model._flatten_layers() if "Normalization" in type(layer).__name__]
-    guilty = next((name for name in norms if any(f"{name}_" in op or f"{name}/" in op for op in changing)), None)
+    layers = source.model._flatten_layers()
+    norms = [layer.name for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    guilty = next((name for name in norms if any(re.search(rf"\b{name}(_\d+)?/", node) for node in changing)), None)
     if guilty:
         raise InputError(
             "RUN", "has batch norm in training mode: its colours would depend on the one photo it sees, and turn to "

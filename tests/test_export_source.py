@@ -1,0 +1,207 @@
+"""A run becomes a graph from L to ab, or is refused with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from colorize_tf.config import DataConfig
+from colorize_tf.errors import InputError
+from colorize_tf.export.finetune import fine_tune
+from colorize_tf.export.recipes import CHROMA_TOLERANCE, RECIPES, Bounds, find_recipe
+from colorize_tf.export.scenes import Intake, choose_photos, make_scenes
+from colorize_tf.export.source import Source, open_source_graph, refuse_what_int8_breaks
+from colorize_tf.models import build
+from colorize_tf.predict import Run, load_run
+
+from .export_runs import trained_run
+
+
+def untrained(name: str = "pix2pix-lab", **options: Any) -> Run:
+    model = build(name, **{"size": 32, "base_width": 4, **options})
+    config = SimpleNamespace(model=SimpleNamespace(name=name), data=DataConfig(data="synthetic:12"))
+    return Run(Path(), Path(), config, model)  # type: ignore[arg-type]
+
+
+def luma(height: int = 32, width: int = 32) -> dict[str, np.ndarray]:
+    return {"luma": np.random.default_rng(2).uniform(0, 100, (1, height, width, 1)).astype(np.float32)}
+
+
+# === Recipes ===
+
+
+def test_recipes_have_the_bounds_that_were_agreed() -> None:
+    assert {name: recipe.bounds for name, recipe in RECIPES.items()} == {
+        "float32": Bounds(60, 50),
+        "float16": Bounds(50, 44),
+        "dynamic_wi8": Bounds(42, 36),
+        "static_wi8_ai8": Bounds(38, 33),
+        "static_wi8_ai16": Bounds(42, 36),
+        "qat_wi8_ai8": Bounds(38, 33),
+    }
+    assert CHROMA_TOLERANCE == 0.02
+    assert all(recipe.reason and recipe.hardware for recipe in RECIPES.values())
+
+
+def test_an_unknown_recipe_names_the_valid_ones() -> None:
+    with pytest.raises(InputError, match=r"int4.*float32.*static_wi8_ai8"):
+        find_recipe("int4")
+
+
+# === Graph ===
+
+
+@pytest.mark.parametrize("name", ["pix2pix-lab", "pix2pix-rgb"])
+def test_the_graph_answers_as_colorize_does(name: str) -> None:
+    run = untrained(name)
+    source = open_source_graph(run, None)
+    assert source.intake == Intake((32, 32), 32, 32, ("luma",))
+    answer = source(luma())
+    assert answer.shape == (1, 32, 32, 2)
+    assert np.allclose(answer, np.asarray(run.model.colorize(luma()["luma"])), atol=1e-4)
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "bilinear"])
+def test_a_graph_of_any_size_shares_the_weights_of_the_fixed_one(upsampling: str) -> None:
+    fixed = open_source_graph(untrained(upsampling=upsampling), None)
+    whole = fixed(luma())
+    free = open_source_graph(fixed.run, None, free=True)
+    assert free.intake.size is None
+    assert np.allclose(free(luma()), whole, atol=1e-5)
+    assert free(luma(64, 96)).shape == (1, 64, 96, 2)
+
+
+def test_another_fixed_size_is_a_multiple_of_the_networks_steps() -> None:
+    assert open_source_graph(untrained(), (64, 32))(luma(64, 32)).shape == (1, 64, 32, 2)
+    with pytest.raises(InputError, match="multiples of 32"):
+        open_source_graph(untrained(), (64, 48))
+
+
+def test_noise_is_left_out_so_that_a_photo_always_gets_the_same_colours() -> None:
+    run = untrained(noise="dropout")
+    assert not np.array_equal(*(np.asarray(run.model.colorize(luma()["luma"])) for _ in range(2)))
+    source = open_source_graph(run, None)
+    assert np.array_equal(source(luma()), source(luma()))
+
+
+def test_hints_and_vividness_become_inputs_of_the_file() -> None:
+    run = untrained()
+    run.model.colorize = lambda luma, hints, vivid: hints[..., :2] * vivid + luma  # type: ignore[method-assign]
+    source = open_source_graph(run, None)
+    assert source.intake.inputs == ("luma", "hints", "vivid")
+    scenes = make_scenes(choose_photos(run.config.data, "synthetic:8", (0, 4))[1], source.intake)
+    assert {name: value.shape for name, value in scenes[1].inputs.items()} == {
+        "luma": (1, 32, 32, 1),
+        "hints": (1, 32, 32, 3),
+        "vivid": (1,),
+    }
+    assert [scene.inputs["hints"][..., 2].sum() > 0 for scene in scenes] == [False, True, False, True]
+    assert [float(scene.inputs["vivid"][0]) for scene in scenes] == [0, 0, 1, 1]
+    assert source(scenes[1].inputs).shape == (1, 32, 32, 2)
+
+
+# === Refusals ===
+
+
+@pytest.mark.parametrize("recipe", ["static_wi8_ai8", "qat_wi8_ai8"])
+def test_instance_norm_is_refused_under_8_bit_activations(recipe: str) -> None:
+    source = open_source_graph(untrained(norm="instance"), None)
+    with pytest.raises(InputError, match=r"instance normalisation.*down1_norm.*dynamic_wi8"):
+        refuse_what_int8_breaks(source, RECIPES[recipe])
+    refuse_what_int8_breaks(source, RECIPES["dynamic_wi8"])
+    refuse_what_int8_breaks(open_source_graph(untrained(), None), RECIPES[recipe])
+
+
+def test_batch_norm_in_training_mode_is_refused() -> None:
+    run = untrained()
+    run.model.colorize = lambda luma: 110 * run.model.generator(luma / 50 - 1, training=True)  # type: ignore[method-assign]
+    with pytest.raises(InputError, match=r"batch norm in training mode.*_norm"):
+        open_source_graph(run, None)
+
+
+def test_a_network_that_changes_as_it_runs_is_refused() -> None:
+    run = untrained()
+    calls = keras.Variable(0.0, name="calls")
+
+    def counting(luma: Any) -> Any:
+        calls.assign_add(1.0)
+        return run.model.generator(luma / 50 - 1) + calls
+
+    run.model.colorize = counting  # type: ignore[method-assign]
+    with pytest.raises(InputError, match="must not change"):
+        open_source_graph(run, None)
+
+
+# === Photos ===
+
+
+def test_files_are_judged_on_photos_the_network_has_not_learnt() -> None:
+    data = DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2)
+    calibration, judged = choose_photos(data, None, (10, 10))
+    from colorize_tf.splits import open_splits
+
+    splits = {name: set(photos.names) for name, photos in open_splits(data).items()}
+    chosen = {str(photos.names[index]) for photos, index in judged}
+    assert len(chosen) == 10 and chosen <= splits["val"] | splits["test"]
+    assert {str(photos.names[index]) for photos, index in calibration} <= splits["train"]
+
+
+def test_ranges_are_not_measured_on_the_photos_that_judge() -> None:
+    calibration, judged = choose_photos(DataConfig(), "synthetic:9", (100, 100))
+    assert (len(calibration), len(judged)) == (5, 4)
+    assert not {index for _, index in calibration} & {index for _, index in judged}
+
+
+def test_a_file_of_any_size_sees_photos_in_their_proportions() -> None:
+    _, picks = choose_photos(DataConfig(), "synthetic:4", (1, 2))  # 192x256 pixels each
+    (first, _) = make_scenes(picks, Intake(None, 32, 96, ("luma",)))
+    assert first.inputs["luma"].shape == (1, 96, 128, 1)
+
+
+# === Fine-tuning ===
+
+
+def with_outlier_channels(source: Source, factor: float) -> Source:
+    """The same function with a few channels `factor` times as large between layers: poison to one scale per tensor."""
+    network = source.model.generator
+    for level in range(1, 4):
+        norm, down = network.get_layer(f"down{level}_norm"), network.get_layer(f"down{level + 1}")
+        up = network.get_layer(f"up{4 - level}")
+        gamma, beta, mean, variance = norm.get_weights()
+        scale = np.where(np.arange(len(gamma)) < max(1, len(gamma) // 8), factor, 1.0).astype(np.float32)
+        norm.set_weights([gamma * scale, beta * scale, mean, variance])
+        down.set_weights([down.get_weights()[0] / scale[:, None], *down.get_weights()[1:]])
+        kernel = up.get_weights()[0].copy()
+        kernel[..., -len(scale) :] /= scale
+        up.set_weights([kernel, *up.get_weights()[1:]])
+    return source
+
+
+def test_fine_tuning_helps_a_network_that_8_bits_hurt(tmp_path: Path) -> None:
+    from colorize_tf.export.convert import convert
+    from colorize_tf.export.drift import measure_drift
+    from colorize_tf.export.probe import Tflite
+
+    source = open_source_graph(load_run(trained_run(tmp_path / "run")), None)
+    before = source(luma())
+    source = with_outlier_channels(source, 60.0)
+    assert np.allclose(source(luma()), before, atol=1e-2)
+    calibration, judged = choose_photos(source.run.config.data, None, (24, 12))
+    samples = [scene.inputs for scene in make_scenes(calibration, source.intake)]
+    scenes = [scene.inputs for scene in make_scenes(judged, source.intake)]
+    wanted = [source(scene) for scene in scenes]
+
+    def drift_of(network: Source) -> float:
+        path = tmp_path / "model.tflite"
+        path.write_bytes(convert(network, RECIPES["static_wi8_ai8"], samples))
+        file = Tflite("ai-edge-litert", str(path), 1)
+        return measure_drift([s["luma"] for s in scenes], wanted, [file.run(s) for s in scenes]).rgb_mean
+
+    tuned = fine_tune(source, samples, steps=80)
+    assert np.array_equal(source(scenes[0]), wanted[0])  # the source itself is left alone
+    assert drift_of(tuned) > drift_of(source) + 1.0
