@@ -1,0 +1,194 @@
+"""Verification finds every kind of file that must not be given away."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from colorize_tf.colorspace import rgb_to_lab
+from colorize_tf.datasets.synthetic import scene
+from colorize_tf.export import verify
+from colorize_tf.export.drift import measure_drift, picture
+from colorize_tf.export.flatbuffer import Graph, defects
+from colorize_tf.export.recipes import RECIPES
+from colorize_tf.export.report import listing
+from colorize_tf.export.scenes import Scene
+
+SIDE = 32
+KERNEL = np.array([[[[0.9, -0.6]]]], np.float32)  # ab = 0.9 (L - 40), -0.6 (L - 40)
+
+
+@pytest.fixture(autouse=True)
+def quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "SECONDS", 0.01)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    made = []
+    for seed in range(6):
+        truth = scene(seed, (SIDE, SIDE))
+        luma = rgb_to_lab(truth.astype(np.float32) / 255)[None, ..., :1]
+        made.append(Scene(f"scene {seed}", truth, {"luma": luma}))
+    return made
+
+
+def network(luma: tf.Tensor) -> tf.Tensor:
+    return tf.nn.conv2d(luma - 40.0, KERNEL, 1, "SAME")
+
+
+@pytest.fixture(scope="module")
+def wanted(scenes: list[Scene]) -> list[np.ndarray]:
+    return [network(one.inputs["luma"]).numpy() for one in scenes]
+
+
+def file_of(function: object, *, trackable: object = None) -> bytes:
+    """A function of luma -> its float32 TFLite file."""
+
+    @tf.function(input_signature=[tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32, name="luma")])
+    def serve(luma: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"ab": function(luma)}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [serve.get_concrete_function()], trackable or tf.Module()
+    )
+    return bytes(converter.convert())
+
+
+@pytest.fixture(scope="module")
+def honest() -> bytes:
+    return file_of(network)
+
+
+def failures(content: bytes, scenes: list[Scene], wanted: list[np.ndarray], recipe: str = "float32") -> str:
+    return "; ".join(verify.verify(content, RECIPES[recipe], scenes, wanted, elsewhere=()).failures)
+
+
+def test_an_honest_file_passes_everywhere(honest: bytes, scenes: list[Scene], wanted: list[np.ndarray]) -> None:
+    report = verify.verify(honest, RECIPES["float32"], scenes, wanted, elsewhere=("tensorflow",))
+    assert report.passed
+    assert [verdict.result for verdict in report.runtimes] == ["passed", "passed"]
+    assert report.drift is not None and report.drift.rgb_worst > 60
+    assert "FAILS" not in listing(report) and "ai-edge-litert" in listing(report)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda luma: network(luma)[..., ::-1], "dB from the network's"),
+        (lambda luma: network(luma / 2.0), "dB from the network's"),
+        (lambda luma: 0.95 * network(luma), "mean chroma is 95.0%"),
+        (lambda luma: tf.roll(network(luma), 1, axis=2), "for the worst photo"),
+        (lambda luma: network(luma) + tf.math.log(luma - 1000.0), "NaN"),
+    ],
+    ids=["swapped ab", "wrong normalisation", "pale", "shifted by a pixel", "NaN"],
+)
+def test_a_file_that_paints_otherwise_fails(
+    broken: object, said: str, scenes: list[Scene], wanted: list[np.ndarray]
+) -> None:
+    assert said in failures(file_of(broken), scenes, wanted)
+
+
+def test_unfrozen_variables_are_found() -> None:
+    module = tf.Module()
+    module.kernel = tf.Variable(KERNEL)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32, name="luma")])
+    def serve(luma: tf.Tensor) -> dict[str, tf.Tensor]:
+        module.kernel.assign(module.kernel + 0.0)  # a variable that is written cannot be frozen
+        return {"ab": tf.nn.conv2d(luma, module.kernel, 1, "SAME")}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], module)
+    converter.experimental_enable_resource_variables = True
+    (found,) = defects(bytes(converter.convert()))
+    assert "not frozen" in found and "READ_VARIABLE" in found
+
+
+def test_operators_outside_the_runtime_are_found(scenes: list[Scene], wanted: list[np.ndarray]) -> None:
+    @tf.function(input_signature=[tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32, name="luma")])
+    def serve(luma: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"ab": tf.math.igamma(network(luma), network(luma))}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], tf.Module())
+    converter.allow_custom_ops = True
+    content = bytes(converter.convert())
+    assert "CUSTOM Igamma" in defects(content)[0]
+    said = failures(content, scenes, wanted)
+    assert "no plain runtime has" in said and "does not run" in said
+
+
+def test_constants_that_are_not_finite_are_found(honest: bytes) -> None:
+    graph = Graph(honest)
+    kernel = next(node.inputs[1] for node in graph.nodes if node.operator == "CONV_2D")
+    graph.replace_constant(kernel, np.array([np.nan, 1.0], np.float32), "FLOAT32")
+    assert "not finite" in defects(graph.pack())[0]
+
+
+def test_a_file_that_does_not_load_is_one_line(honest: bytes, scenes: list[Scene], wanted: list[np.ndarray]) -> None:
+    graph = Graph(honest)
+    graph.model.operatorCodes[0].version = 99
+    said = failures(graph.pack(), scenes, wanted)
+    assert said.startswith("does not run") and "version" in said and "\n" not in said
+
+
+def test_each_bound_is_its_own() -> None:
+    lumas = [np.full((1, SIDE, SIDE, 1), 50, np.float32)]
+    right = [np.full((1, SIDE, SIDE, 2), 20, np.float32)]
+    drift = measure_drift(lumas, right, right)
+    assert (drift.rgb_mean, drift.rgb_worst, drift.chroma_ratio) == (100, 100, 1)
+    int8 = RECIPES["static_wi8_ai8"]
+    assert verify.broken_bounds(drift, int8) == []
+    assert "on average" in verify.broken_bounds(replace(drift, rgb_mean=37.9), int8)[0]
+    assert "worst photo" in verify.broken_bounds(replace(drift, rgb_worst=32.9), int8)[0]
+    assert "97.9%" in verify.broken_bounds(replace(drift, chroma_ratio=0.979), int8)[0]
+    assert len(verify.broken_bounds(replace(drift, rgb_mean=float("nan"), chroma_ratio=float("nan")), int8)) == 2
+
+
+def test_drift_of_small_ab_is_that_of_the_enlarged_picture() -> None:
+    luma = np.linspace(20, 80, SIDE * SIDE, dtype=np.float32).reshape(1, SIDE, SIDE, 1)
+    small = np.full((1, SIDE // 4, SIDE // 4, 2), 15, np.float32)
+    large = np.full((1, SIDE, SIDE, 2), 15, np.float32)
+    drift = measure_drift([luma], [large], [large])
+    assert replace(measure_drift([luma], [small], [small]), chroma=drift.chroma) == drift
+    assert np.array_equal(picture(luma, small), picture(luma, large))
+
+
+def test_the_older_runtime_is_tried_where_its_python_is_named(
+    honest: bytes, scenes: list[Scene], wanted: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(verify.TFLITE_PYTHON, raising=False)
+    assert tried_elsewhere(honest, scenes, wanted).result == "not tried"
+    monkeypatch.setenv(verify.TFLITE_PYTHON, str(tmp_path / "none"))
+    assert "cannot start" in tried_elsewhere(honest, scenes, wanted).reason
+    monkeypatch.delenv(verify.TFLITE_PYTHON)
+    # A Python that has tflite-runtime, as far as this test can have one: it answers as ai-edge-litert does.
+    python = tmp_path / ".venv-tflite" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} $(echo "$@" | sed s/tflite-runtime/ai-edge-litert/)\n')
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    assert tried_elsewhere(honest, scenes, wanted).result == "passed"
+    pale = [0.5 * ab for ab in wanted]
+    assert tried_elsewhere(honest, scenes, pale).result == "failed"
+
+
+def tried_elsewhere(content: bytes, scenes: list[Scene], wanted: list[np.ndarray]) -> object:
+    return verify.verify(content, RECIPES["float32"], scenes, wanted, elsewhere=("tflite-runtime",)).runtimes[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_a_runtime_that_crashes_is_one_line(
+    honest: bytes, scenes: list[Scene], wanted: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert "killed by signal 11" in failures(honest, scenes, wanted)
