@@ -149,14 +149,14 @@ def _elsewhere(
 
 
 def _in_child(
-    python: str, runtime: str, folder: Path, scenes: str, *, threads: int, seconds: float = SECONDS
+    python: str, runtime: str, folder: Path, scenes: str, *, threads: int, seconds: float | None = None
 ) -> tuple[list[np.ndarray], dict[str, Any]]:
     """Runs the file in a process of its own -> answers, what was measured; RuntimeError if that fails."""
     answers = folder / f"answers-{runtime}-{threads}.npz"
     # Isolated (-I): the modules beside probe.py must not be found in place of packages of the same name.
     command = [python, "-I", str(probe.__file__), "--runtime", runtime, "--model", str(folder / MODEL)]
     command += ["--scenes", str(folder / scenes), "--answers", str(answers), "--threads", str(threads)]
-    command += ["--seconds", str(seconds)]
+    command += ["--seconds", str(SECONDS if seconds is None else seconds)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
