@@ -14,7 +14,8 @@ import io
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -36,7 +37,20 @@ from colorize_tf.colorspace import (
 )
 from colorize_tf.metrics import psnr, ssim
 
-__all__ = ["History", "Painter", "Progress", "Quality", "Samples", "TensorBoard"]
+__all__ = ["History", "Painter", "Progress", "Quality", "Samples", "TensorBoard", "attending"]
+
+
+@contextmanager
+def attending(callbacks: Sequence[keras.callbacks.Callback], model: keras.Model) -> Iterator[None]:
+    """Within it the callbacks belong to a training of `model`; they are told of its end however it ends."""
+    for callback in callbacks:
+        callback.set_model(model)
+        callback.on_train_begin()
+    try:
+        yield
+    finally:
+        for callback in callbacks:
+            callback.on_train_end()
 
 
 class Painter:
@@ -133,6 +147,9 @@ class TensorBoard(keras.callbacks.Callback):
             tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=epoch + 1)
         self.writer.flush()
 
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self.writer.close()
+
 
 class Progress(keras.callbacks.Callback):
     """Shows the epoch under way: a bar on a terminal; in a pipe one line when the epoch ends."""
@@ -166,6 +183,10 @@ class Progress(keras.callbacks.Callback):
             if isinstance(value, float) and not name.endswith("_gray")
         )
         print(f"epoch {epoch + 1}/{self.epochs} {figures}", file=self.stream, flush=True)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        if self.bar is not None:
+            self.bar.close()  # an error message then begins on a line of its own
 
 
 def _photos(batches: tf.data.Dataset, view: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:

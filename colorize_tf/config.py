@@ -160,23 +160,31 @@ class Preset:
     config: RunConfig
 
 
-def _preset(name: str, summary: str, hours: str, score: str) -> Preset:
-    return Preset(
-        name=name,
-        summary=summary,
-        command=f"python -m colorize_tf.train --preset {name} --data folder:photos --out runs/{name}",
-        machine="not measured yet",
-        hours=hours,
-        score=score,
-        config=RunConfig(preset=name, model=FAMILIES[name](name=name)),
-    )
+def _preset(name: str, summary: str, *, flags: str, machine: str, hours: str, score: str) -> Preset:
+    command = f"python -m colorize_tf.train --preset {name} --data folder:photos {flags} --out runs/{name}"
+    config = RunConfig(preset=name, model=FAMILIES[name](name=name))
+    return Preset(name, summary, " ".join(command.split()), machine, hours, score, config)
 
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        _preset("pix2pix-rgb", "pix2pix, gray replicated to RGB in, RGB out", "not measured yet", "not measured yet"),
-        _preset("pix2pix-lab", "conditional GAN in Lab: L in, ab out", "not measured yet", "not measured yet"),
+        _preset(
+            "pix2pix-rgb",
+            "pix2pix, gray replicated to RGB in, RGB out",
+            flags="",
+            machine="not measured yet",
+            hours="not measured yet",
+            score="not measured yet",
+        ),
+        _preset(
+            "pix2pix-lab",
+            "conditional GAN in Lab: L in, ab out",
+            flags="",
+            machine="not measured yet",
+            hours="not measured yet",
+            score="not measured yet",
+        ),
     )
 }
 

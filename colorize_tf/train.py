@@ -60,6 +60,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     import tensorflow as tf
 
     from colorize_tf import checkpoints, run_folder
+    from colorize_tf.callbacks import attending
     from colorize_tf.models import build
     from colorize_tf.phases import Phases
     from colorize_tf.pipeline import steps_per_epoch, training_batches
@@ -123,8 +124,6 @@ def train(arguments: Arguments, command: str = "") -> int:
         _check_best_metric(options.best_metric, model, held_out)
         callbacks = _callbacks(config, run, model, progress, held_out, steps)
         _log.info("%s photos to learn from, %s to measure on; %s steps an epoch", len(photos), len(held_out), steps)
-    for callback in callbacks:
-        callback.set_model(model)
     guard, clock, signals = NanGuard(run, devices), Clock(options), StopSignals()
     stepper, vote = Stepper(devices, model), devices.voter()
 
@@ -136,7 +135,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     # === Steps ===
     stop = False
     folder = run_folder.opened(arguments, command) if devices.chief else nullcontext()
-    with folder, signals, failures_in_one_line(devices):
+    with folder, signals, failures_in_one_line(devices), attending(callbacks, model):
         while progress.epoch < options.epochs and not stop:
             step = stepper.prepared(phases.enter(progress.epoch))
             if progress.step == 0:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from colorize_tf.callbacks import History, Painter, Progress, Quality, Samples, TensorBoard
+from colorize_tf.callbacks import History, Painter, Progress, Quality, Samples, TensorBoard, attending
 from colorize_tf.colorspace import encode_ab, encode_luma, encode_rgb, rgb_to_lab
 from colorize_tf.datasets.synthetic import scene
 from colorize_tf.metrics import psnr, ssim
@@ -123,3 +123,12 @@ def test_progress_on_a_terminal_is_a_bar_with_speed_and_losses():
     assert "epoch 2/3" in text and "img/s" in text and "g_l1=2.5" in text
     assert "10/40" in text  # a resumed epoch begins where it was left
     assert text.endswith("epoch 2/3 g_l1=2.5 val_psnr=21\n")
+
+
+def test_a_failing_training_leaves_no_bar_on_the_line():
+    stream = Terminal()
+    with pytest.raises(ZeroDivisionError), attending([progress := Progress(3, 4, 10, stream)], FakeModel((0.0, 0.0))):
+        progress.on_epoch_begin(0)
+        raise ZeroDivisionError
+    assert progress.bar.disable  # which is what closing does to it
+    assert stream.getvalue().endswith("\r")

@@ -196,7 +196,8 @@ def test_phases_freezing_and_start_from_another_run(data: list[str], run: Path, 
 
 def test_loss_that_becomes_nan_ends_the_run_with_its_batch(data: list[str], tmp_path: Path, capsys):
     out = tmp_path / "run"
-    code, line = refused([*data, "--out", str(out), "--learning-rate", "1e30", "--steps-per-epoch", "9"], capsys)
+    code, line = refused([*data, "--out", str(out), "--learning-rate", "1e30", "--steps-per-epoch", "9",
+                          "--checkpoint-steps", "2"], capsys)  # fmt: skip
     assert code == 1
     assert "a loss is not finite at epoch 1, step 2" in line
     with np.load(out / "nan-step-00000002.npz") as saved:
