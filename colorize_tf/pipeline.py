@@ -86,22 +86,22 @@ def training_batches(
         _check_photos(one)
         reader = PixelReader(one, round(size / augment.crop[0]), kind) if cache else PhotoReader(one)
         samples = _Samples(reader, one.count, size, batch, seed * 2 + salt, worker, augment)
+
+        def load(which: tf.Tensor, number: tf.Tensor) -> Any:
+            return look(*samples.load(which, number))
+
         steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
-        loaded = (
-            steps.map(samples.plan)
-            .unbatch()
-            .map(lambda which, number: look(*samples.load(which, number)), num_parallel_calls=tf.data.AUTOTUNE)
-        )
-        return loaded.batch(batch, drop_remainder=True)
+        planned = _mapped(steps, samples.plan).unbatch()
+        return _mapped(planned, load, tf.data.AUTOTUNE).batch(batch, drop_remainder=True)
 
     if isinstance(photos, Unpaired):
         if view != "rgb":
             raise InputError("view", 'must be "rgb" for unpaired sets', view)
-        colour = _view("colour", "rgb")
+        colour = _view("colour", "rgb", size)
         batches = tf.data.Dataset.zip((stream(photos.a, 0, colour, "rgb"), stream(photos.b, 1, colour, "rgb")))
     else:
         kind = "lab" if cache and view == "lab" else "rgb"
-        batches = stream(photos, 0, _view(view, kind), kind)
+        batches = stream(photos, 0, _view(view, kind, size), kind)
     return batches.prefetch(4).with_options(_options())
 
 
@@ -112,14 +112,13 @@ def evaluation_batches(photos: Photos, *, view: str, size: int, batch: int) -> t
     """
     _check(view, size, batch)
     _check_photos(photos)
-    reader, look = PhotoReader(photos), _view(view, "rgb")
+    reader, look = PhotoReader(photos), _view(view, "rgb", size)
+    everything = (tf.constant(1.0), tf.constant([0.5, 0.5]))
 
     def load(which: tf.Tensor) -> Any:
-        return look(
-            reader.crop(which, size, tf.constant(1.0), tf.constant([0.5, 0.5]), smooth=True), tf.constant(False)
-        )
+        return look(reader.crop(which, size, *everything, smooth=True), tf.constant(False))
 
-    batches = tf.data.Dataset.range(photos.count).map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch)
+    batches = _mapped(tf.data.Dataset.range(photos.count), load, tf.data.AUTOTUNE).batch(batch)
     batches = batches.apply(tf.data.experimental.assert_cardinality(-(-photos.count // batch)))
     return batches.prefetch(4).with_options(_options())
 
@@ -185,8 +184,13 @@ class _Samples:
         return turned[0]
 
 
+def _mapped(dataset: tf.data.Dataset, function: Callable[..., Any], parallel: int | None = None) -> tf.data.Dataset:
+    # These functions are graph code as they stand; converting them would only take time.
+    return dataset.map(tf.autograph.experimental.do_not_convert(function), num_parallel_calls=parallel)
+
+
 @functools.lru_cache
-def _view(view: str, kind: str) -> View:
+def _view(view: str, kind: str, size: int) -> View:
     """A graph function from pixels [S,S,3] in 0..255 (`kind` "rgb", or "lab" as kept) to what the network sees of them.
 
     Compiled by XLA, which fuses the twenty small operations of Lab into one loop: several times faster on a CPU.
@@ -206,15 +210,15 @@ def _view(view: str, kind: str) -> View:
     fast = tf.function(look, jit_compile=True, autograph=False)
     try:
         with tf.device("CPU:0"):
-            fast(tf.zeros([2, 2, 3], tf.uint8), tf.constant(False))
+            fast(tf.zeros([size, size, 3]), tf.constant(False))
     except (tf.errors.OpError, ValueError, NotImplementedError):  # a build of TensorFlow without XLA
         return look
     return fast
 
 
 def _rgb_of_rgb(rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    y = encode_rgb(rgb)
-    return tf.repeat(rgb_to_gray(y)[..., None], 3, axis=-1), y
+    gray = encode_rgb(rgb_to_gray(rgb))[..., None]
+    return tf.repeat(gray, 3, axis=-1), encode_rgb(rgb)
 
 
 def _lab_of_rgb(rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
