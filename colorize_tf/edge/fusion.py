@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from colorize_tf.edge.enlarge import blend_rows, joint_bilateral, mirror, positions, widen
-from colorize_tf.edge.raster import ArrayRaster, Raster, resize
+from colorize_tf.edge.raster import ArrayRaster, Raster, gray_of, resize
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.edge.strip import Strip
 
@@ -27,9 +27,7 @@ Array = np.ndarray[Any, Any]
 
 GUIDE_PIXELS = 2_000_000  # the edge-aware step works on at most so many
 BAND_ROWS = 96  # rows whose chroma is widened together
-# So that the dozen arrays of a strip stay in a core's cache, and its matrix product (9 × so many) below the 2¹⁸ from
-# which OpenBLAS wakes its own threads, which would get into the way of ours.
-STRIP_PIXELS = 28_000
+STRIP_PIXELS = 65_536  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def fuse_raster(
     with _pool(count if height * width > 100_000 else 1) as executor:
         planes = np.ascontiguousarray(np.moveaxis(chroma.ab, -1, 0), np.float32)
         covered = (chroma.height, chroma.width)
-        factor = _factor(chroma, height, width) if edges else 1
+        factor = _factor(chroma, raster) if edges else 1
         if factor > 1:
             guide, covered = _guide(raster, chroma, factor, space)
             planes = joint_bilateral(planes, guide, factor, executor)
@@ -93,18 +91,22 @@ def _pool(threads: int) -> Iterator[Executor | None]:
         yield executor
 
 
-def _factor(chroma: Chroma, height: int, width: int) -> int:
+def _factor(chroma: Chroma, raster: Raster) -> int:
     """How many times the chroma is enlarged with its edges kept: up to the photo's size, or as far as memory goes."""
     rows, columns = chroma.ab.shape[:2]
     most = int((GUIDE_PIXELS / (rows * columns)) ** 0.5)
-    return max(1, min(most, -int(-max(height / chroma.height, width / chroma.width) // 1)))
+    wanted = max(raster.height / chroma.height, raster.width / chroma.width)
+    return max(1, min(most, int(np.ceil(wanted))))
 
 
 def _guide(raster: Raster, chroma: Chroma, factor: int, space: RgbSpace) -> tuple[Array, tuple[int, int]]:
     """The luma [h·factor, w·factor] over the whole chroma, mirrored beyond the photo, and how much of it is photo."""
     rows, columns = chroma.ab.shape[0] * factor, chroma.ab.shape[1] * factor
     covered = max(1, round(chroma.height * factor)), max(1, round(chroma.width * factor))
-    luma = space.luma(resize(raster.reduced(GUIDE_PIXELS), *covered))
+    small = raster.reduced(GUIDE_PIXELS)
+    if small.ndim == 3:  # edges are edges in any gray, and one channel is resized sooner than three
+        small = gray_of(small)
+    luma = space.luma(resize(small, *covered))
     if covered != (rows, columns):
         luma = luma[mirror(np.arange(rows), covered[0])][:, mirror(np.arange(columns), covered[1])]
     return luma, covered

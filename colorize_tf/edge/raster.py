@@ -7,13 +7,15 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from colorize_tf.colorspace import rgb_to_gray
 from colorize_tf.errors import InputError
 
-__all__ = ["ArrayRaster", "ImageRaster", "Raster", "resize"]
+__all__ = ["ArrayRaster", "ImageRaster", "Raster", "gray_of", "reduce", "resize"]
 
 Array = np.ndarray[Any, Any]
 
 BAND = 512  # rows per reduced band of an array
+IN_PLACE = 50_000_000  # pixels of an RGB image, from which memory matters more than the time for a detour
 
 
 class Raster(Protocol):
@@ -35,7 +37,7 @@ class Raster(Protocol):
         ...
 
     def reduced(self, pixels: int) -> Array:
-        """The whole picture as uint8 or uint16, box-reduced by a whole number to about `pixels` or fewer."""
+        """The whole picture as uint8 or uint16, box-reduced by a whole number to about `pixels`."""
         ...
 
 
@@ -67,14 +69,15 @@ class ArrayRaster:
 class ImageRaster:
     """A Pillow image of mode L or RGB.
 
-    Gray gets a new image (`result`, mode RGBX: its memory is an array's, which Pillow's encoders read as it is).
-    RGB is coloured in place: at 200 megapixels a second copy would be 800 MB.
+    The result is a new image of mode RGBX: its memory is an array's, which Pillow's encoders read as it is. Only large
+    RGB is coloured in place, as of 200 megapixels a second copy would be 800 MB.
     """
 
     def __init__(self, image: Image.Image) -> None:
         self.width, self.height = image.size
         self._image = image
-        self._array = None if image.mode == "RGB" else np.empty((self.height, self.width, 4), np.uint8)
+        in_place = image.mode == "RGB" and self.width * self.height > IN_PLACE
+        self._array = None if in_place else np.empty((self.height, self.width, 4), np.uint8)
 
     @property
     def result(self) -> Image.Image:
@@ -131,6 +134,14 @@ def resize(image: Array, height: int, width: int, filter: Image.Resampling = Ima
     return done.reshape(height, width, *image.shape[2:])
 
 
+def gray_of(image: Array) -> Array:
+    """uint8 or uint16 [H,W,3] -> [H,W], weighted as ITU-R BT.601 does; quick, and not CIE L."""
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).convert("L"))
+    gray: Array = np.rint(rgb_to_gray(image.astype(np.float32)))
+    return gray.astype(np.uint16)
+
+
 def reduce(image: Array, factor: int) -> Array:
     """Means of `factor` × `factor` pixels, of fewer at the right and lower border."""
     if image.dtype == np.uint8:
@@ -144,5 +155,5 @@ def reduce(image: Array, factor: int) -> Array:
 
 
 def _reduction(width: int, height: int, pixels: int) -> int:
-    """The factor that keeps at least about `pixels`, so that what follows still has something to choose from."""
-    return max(1, int((width * height / pixels) ** 0.5))
+    """The whole factor that comes closest to `pixels`."""
+    return max(1, int((width * height / pixels) ** 0.5 + 0.5))

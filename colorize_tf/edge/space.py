@@ -91,7 +91,7 @@ class Tables:
     gray_root: Array  # float32 [256]: CIE Lab's f of a neutral of this code
     root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
     red: Array  # uint32 [STEPS + 1]: code | (luminance of that code, as above) << 16
-    green: Array  # uint8 [STEPS + 1]: code
+    green: Array  # uint32 [STEPS + 1]: code << 8, its place in a pixel
     blue: Array  # uint32 [STEPS + 1]: code << 8 | (luminance of that code) << 16, so that red + blue carries nothing
 
 
@@ -135,7 +135,7 @@ class RgbSpace:
             gray_root=lab_root(gray).astype(np.float32),
             root=lab_root(centre).astype(np.float32),
             red=codes[0] | carried[0][codes[0]] << np.uint32(16),
-            green=codes[1].astype(np.uint8),
+            green=codes[1] << np.uint32(8),
             blue=codes[2] << np.uint32(8) | carried[2][codes[2]] << np.uint32(16),
         )
 

@@ -46,6 +46,7 @@ PREPARE = {
         "card": {"height": None, "width": None, "short_side": 64},
         "levels": False,
     },
+    "halved first": {"photo": "colour.png", "card": {"height": 16, "width": 16, "fit": "squash"}, "levels": True},
     "squash": {"photo": "gray.png", "card": {"height": 64, "width": 64, "fit": "squash"}, "levels": True},
     "letterbox": {"photo": "colour.png", "card": {"height": 64, "width": 64, "fit": "letterbox"}, "levels": True},
 }
