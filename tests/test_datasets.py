@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 import tarfile
 from collections import Counter
 from dataclasses import replace
@@ -15,7 +16,7 @@ from colorize_tf.datasets.__main__ import main
 from colorize_tf.datasets.pack import pack
 from colorize_tf.datasets.shards import records
 from colorize_tf.datasets.synthetic import scene
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, RunError
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +154,19 @@ def test_a_second_opening_examines_nothing(photo_folder, monkeypatch):
     after = open_source(f"folder:{photo_folder}")
     np.testing.assert_array_equal(before.hashes, after.hashes)
     np.testing.assert_array_equal(before.chroma, after.chroma)
+
+
+def test_a_shard_is_read_through_once_until_it_changes(photo_folder, tmp_path, monkeypatch):
+    photos = open_source(f"folder:{photo_folder}")
+    pack(photos, tmp_path / "shards")
+    before = open_source(f"tfrecord:{tmp_path}/shards/*")
+    with monkeypatch.context() as patch:
+        patch.setattr("colorize_tf.datasets.sources.records", None)
+        after = open_source(f"tfrecord:{tmp_path}/shards/*")
+    for name in ("names", "hashes", "offset", "length", "labels", "chroma", "orientation"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    pack(photos.take(7), tmp_path / "shards", overwrite=True)
+    assert open_source(f"tfrecord:{tmp_path}/shards/*").count == 7
 
 
 def test_a_changed_file_is_examined_again(tmp_path):
@@ -364,6 +378,22 @@ def test_packing_refuses_to_replace_what_it_was_not_asked_to(photo_folder, tmp_p
     packed = open_source(f"tfrecord:{tmp_path}/shards/*")
     with pytest.raises(InputError, match="folder that is read"):
         pack(packed, tmp_path / "shards", overwrite=True)
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_shards(photo_folder, tmp_path, monkeypatch):
+    photos = open_source(f"folder:{photo_folder}")
+    pack(photos, tmp_path / "shards")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # a write beyond that fails, as on a full disk
+    try:
+        with pytest.raises(RunError, match="could not be written"):
+            pack(photos, tmp_path / "shards", overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    with pytest.raises(RunError, match="0 MiB left"):
+        pack(photos, tmp_path / "shards", overwrite=True)
+    assert open_source(f"tfrecord:{tmp_path}/shards/*").count == 24
 
 
 def test_a_failed_packing_leaves_the_old_shards(photo_folder, tmp_path, monkeypatch):

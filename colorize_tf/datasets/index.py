@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,37 +12,11 @@ from tqdm import tqdm
 from colorize_tf.atomic import write_bytes
 from colorize_tf.datasets.cache import cache_root
 from colorize_tf.datasets.examine import Examined, RejectError, examine
+from colorize_tf.datasets.memory import Entry, Memory, Row
 from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected
 
-__all__ = ["Entry", "Row", "examine_entries", "gather"]
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A candidate: a byte range of a file, when that file was changed (ns), its name and class."""
-
-    name: str
-    path: str
-    offset: int
-    length: int
-    stamp: int = 0
-    label: str = ""
-
-    def read(self) -> bytes:
-        with open(self.path, "rb") as file:
-            file.seek(self.offset)
-            return file.read(self.length)
-
-
-@dataclass(frozen=True)
-class Row:
-    """An accepted entry: where the bytes to decode lie, and what is known of it."""
-
-    entry: Entry
-    known: Examined
+__all__ = ["examine_entries", "gather"]
 
 
 def examine_entries(entries: Iterable[Entry], total: int | None = None) -> Iterator[Row | Rejected]:
@@ -54,7 +25,7 @@ def examine_entries(entries: Iterable[Entry], total: int | None = None) -> Itera
     What an entry is, is remembered by path, byte range and time of change, so a source is examined once. What had to
     be converted is kept in the cache folder and read from there.
     """
-    memory = _Memory(cache_root() / "index-1.sqlite3")
+    memory = Memory()
 
     def look(item: tuple[Entry, Examined | str | None]) -> tuple[Entry, Examined | str, bool]:
         entry, known = item
@@ -133,72 +104,3 @@ def _where(entry: Entry, known: Examined) -> Entry:
         return entry
     path = _converted(known)
     return Entry(entry.name, str(path), 0, path.stat().st_size, 0, entry.label)
-
-
-class _Memory:
-    """What is known of each entry, in a small database; without one, everything is simply examined again."""
-
-    def __init__(self, path: Path) -> None:
-        self._database: sqlite3.Connection | None = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=30)
-            with self._database:
-                self._database.execute(
-                    "CREATE TABLE IF NOT EXISTS photo (path BLOB, offset INTEGER, length INTEGER, stamp INTEGER,"
-                    " reason TEXT, sha256 TEXT, format INTEGER, height INTEGER, width INTEGER, orientation INTEGER,"
-                    " chroma REAL, converted INTEGER, PRIMARY KEY (path, offset)) WITHOUT ROWID"
-                )
-        except (sqlite3.Error, OSError) as error:
-            self._forget(error)
-        self._new: list[tuple[object, ...]] = []
-
-    def recall(self, entry: Entry) -> Examined | str | None:
-        """What it is, why it was rejected, or None if it is new or has changed."""
-        if self._database is None:
-            return None
-        query = (
-            "SELECT reason, sha256, format, height, width, orientation, chroma, converted FROM photo"
-            " WHERE path = ? AND offset = ? AND length = ? AND stamp = ?"
-        )
-        place = (os.fsencode(entry.path), entry.offset, entry.length, entry.stamp)  # a path need not be Unicode
-        try:
-            found = self._database.execute(query, place).fetchone()
-        except sqlite3.Error as error:
-            self._forget(error)
-            return None
-        if found is None:
-            return None
-        reason, sha256, *measures, converted = found
-        return reason if reason else Examined(sha256, *measures, b"" if converted else None)
-
-    def keep(self, entry: Entry, known: Examined | str) -> None:
-        place = (os.fsencode(entry.path), entry.offset, entry.length, entry.stamp)
-        if isinstance(known, str):
-            self._new.append((*place, known, "", 0, 0, 0, 0, 0.0, 0))
-        else:
-            measures = (known.format, known.height, known.width, known.orientation, known.chroma)
-            self._new.append((*place, "", known.sha256, *measures, int(known.converted is not None)))
-        if len(self._new) >= 1000:
-            self._write()
-
-    def close(self) -> None:
-        self._write()
-        if self._database is not None:
-            self._database.close()
-
-    def _write(self) -> None:
-        if self._database is not None and self._new:
-            try:
-                with self._database:
-                    places = ", ".join("?" * 12)
-                    self._database.executemany(f"INSERT OR REPLACE INTO photo VALUES ({places})", self._new)
-            except sqlite3.Error as error:
-                self._forget(error)
-        self._new = []
-
-    def _forget(self, error: Exception) -> None:
-        _log.info("no index is kept between runs: %s", error)
-        if self._database is not None:
-            self._database.close()
-        self._database = None

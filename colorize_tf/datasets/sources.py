@@ -10,14 +10,16 @@ import os
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
+from tqdm import tqdm
 
 from colorize_tf.datasets.cache import cache_root
 from colorize_tf.datasets.examine import IMAGE_SUFFIXES, JPEG, PNG, Examined
-from colorize_tf.datasets.index import Entry, Row, examine_entries, gather
+from colorize_tf.datasets.index import examine_entries, gather
+from colorize_tf.datasets.memory import Entry, Memory, Row
 from colorize_tf.datasets.pack import REJECTED, Item, stream
 from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected, Unpaired
@@ -145,8 +147,22 @@ def _members(path: str) -> Iterator[Entry]:
 
 
 def _tfrecord(where: str) -> Found:
-    for path in _matches("tfrecord", where):
-        yield from _shard(path)
+    return _shards(_matches("tfrecord", where))
+
+
+def _shards(paths: Sequence[str]) -> Found:
+    memory = Memory()
+    try:
+        for path in tqdm(paths, "reading shards", unit="shard", disable=None, delay=1, leave=False):
+            found = memory.recall_shard(Path(path))
+            if found is None:
+                found = list(_shard(path))
+                # What had to be converted lies in another file, which may be gone next time.
+                if all(isinstance(one, Rejected) or one.entry.path == path for one in found):
+                    memory.keep_shard(Path(path), found)
+            yield from found
+    finally:
+        memory.close()
 
 
 def _shard(path: str) -> Found:
@@ -203,8 +219,7 @@ def _kept(folder: Path, items: Callable[[], Iterable[Item]], total: int | None) 
     """What a source that must be made or fetched yields, from its shards in the cache folder, written once."""
     if not folder.is_dir():
         stream(folder, items(), total)
-    for path in sorted(folder.glob("*.tfrecord")):
-        yield from _shard(str(path))
+    yield from _shards(sorted(str(path) for path in folder.glob("*.tfrecord")))
     if (folder / REJECTED).is_file():
         for name, reason in json.loads((folder / REJECTED).read_text()):
             yield Rejected(name, reason)
