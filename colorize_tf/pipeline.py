@@ -207,7 +207,7 @@ def _view(view: str, kind: str, size: int) -> View:
             pixels = tf.cast(tf.round(pixels), tf.uint8)
         return convert(tf.cond(flip, lambda: pixels[:, ::-1], lambda: pixels))
 
-    fast = tf.function(look, jit_compile=True, autograph=False)
+    fast: View = tf.function(look, jit_compile=True, autograph=False)
     try:
         with tf.device("CPU:0"):
             fast(tf.zeros([size, size, 3]), tf.constant(False))

@@ -40,7 +40,7 @@ class Canvas:
         return float(self.random.uniform(low, high))
 
     def choose(self, colours: Sequence[Colour]) -> np.ndarray:
-        return np.array(colours[self.random.integers(len(colours))], np.float32)
+        return np.array(colours[int(self.random.integers(len(colours)))], np.float32)
 
     def noise(self, rows: float, columns: float) -> np.ndarray:
         """Smooth noise [H, W] of mean 0 and deviation about 1, with so many cells per picture height and width.
@@ -55,7 +55,8 @@ class Canvas:
             )
             down = grid[y] * (1 - fy)[:, None] + grid[y + 1] * fy[:, None]
             self._noises[rows, columns] = (down[:, x] * (1 - fx) + down[:, x + 1] * fx) * 1.4
-        return self._noises[rows, columns]
+        noise: np.ndarray = self._noises[rows, columns]
+        return noise
 
     def paint(self, mask: Mask, colour: Sequence[float] | np.ndarray, texture: Texture = 0.0) -> None:
         """Lays a colour [3] or [H, W, 3] over the picture, its brightness varied by `texture`."""
@@ -94,7 +95,8 @@ class Canvas:
         slope = half / (bottom - top)
 
         def distance(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-            return np.maximum((np.abs(x - middle) - (y - top) * slope) / np.hypot(1, slope), y - bottom)
+            side = (np.abs(x - middle) - (y - top) * slope) / np.hypot(1, slope)
+            return np.asarray(np.maximum(side, y - bottom))
 
         return self._shape(top, middle - half, bottom, middle + half, distance)
 
@@ -114,7 +116,7 @@ class Canvas:
         vignette = 1 - 0.12 * ((self.y - 0.5) ** 2 + (self.x / self.width - 0.5) ** 2)
         grain = self.random.standard_normal(self.rgb.shape[:2]).astype(np.float32) * 1.5
         lit = self.rgb * light * vignette[..., None] + grain[..., None]
-        return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(lit), 0, 255), np.uint8)
 
 
 def _between_cells(cells: int, length: int) -> tuple[np.ndarray, np.ndarray]:

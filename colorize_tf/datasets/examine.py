@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from colorize_tf.colorspace import rgb_to_lab
 
@@ -68,7 +68,7 @@ def examine(original: bytes) -> Examined:
             rgb = _eight_bit_rgb(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RejectError(f"larger than {LARGEST >> 20} megapixels") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise RejectError("not a picture") from error
     except _BROKEN as error:
         raise RejectError("damaged") from error
@@ -86,8 +86,8 @@ def _decode_small(original: bytes, kind: str) -> np.ndarray:
         with tf.device("CPU:0"):
             if kind == "PNG":
                 pixels = tf.io.decode_png(original, channels=3)
-                return pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)].numpy()
-            return tf.io.decode_jpeg(original, channels=3, ratio=8).numpy()
+                return np.asarray(pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)])
+            return np.asarray(tf.io.decode_jpeg(original, channels=3, ratio=8))
     except tf.errors.OpError as error:
         raise RejectError("damaged") from error
 

@@ -85,7 +85,8 @@ def _kept_sizes(photos: Photos, side: int) -> tuple[np.ndarray, np.ndarray]:
     short = np.minimum(height, width)
     scale = np.minimum(1.0, side / short)
     limit = np.rint(short * scale) * _LONGEST
-    return tuple(np.minimum(np.rint(length * scale), limit).astype(np.int32) for length in (height, width))  # type: ignore[return-value]
+    height, width = (np.minimum(np.rint(length * scale), limit).astype(np.int32) for length in (height, width))
+    return height, width
 
 
 def _file(photos: Photos, side: int, kind: str) -> Path:

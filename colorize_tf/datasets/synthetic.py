@@ -36,7 +36,7 @@ HAIR: Sequence[Colour] = ((40, 28, 22), (90, 58, 35), (175, 130, 75), (60, 60, 6
 def scene(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     """A generated scene, uint8 RGB [height, width, 3]; the same for the same seed and size."""
     canvas = Canvas(seed, size)
-    kind = _KINDS[canvas.random.integers(len(_KINDS))]
+    kind = _KINDS[int(canvas.random.integers(len(_KINDS)))]
     kind(canvas)
     return canvas.finish()
 
