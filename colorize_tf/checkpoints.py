@@ -126,7 +126,10 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
 
 def weights_of(run: Path) -> Path:
-    """The weights to start from or to predict with: of the best epoch, else of the newest checkpoint."""
+    """The weights to start from: a file as it is, a checkpoint's own, or a run's best ones, else its newest."""
+    for named in (run, run / WEIGHTS):
+        if named.is_file():
+            return named
     if (best := run / "best" / WEIGHTS).is_file():
         return best
     newest = latest(run)

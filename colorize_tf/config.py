@@ -103,7 +103,7 @@ class TrainConfig(Checked):
     learning_rate: float = option(2e-4, "of both Adam optimizers", low=0.0)
     beta_1: float = option(0.5, "first moment decay of both Adam optimizers", low=0.0, high=1.0)
     pretrain_epochs: int = option(0, "first epochs, with the L1 loss alone", low=0)
-    init_from: str | None = option(None, "run folder whose weights are the start")
+    init_from: str | None = option(None, "run, checkpoint or weights file to start from")
     freeze: tuple[str, ...] = option((), "layers not to train, as path patterns such as 'generator/down*'")
     thaw_at: int | None = option(None, "epoch (counted from 1) at which frozen layers join in", low=1)
     precision: str = option("float32", "of the arithmetic; weights stay float32", choices=PRECISIONS)

@@ -107,6 +107,11 @@ def test_best_stands_before_newest(run: Path, model: keras.Model):
     assert json.loads((run / "best" / "metrics.json").read_text())["val_psnr"] == 20.0
 
 
+def test_a_checkpoint_or_a_file_can_be_named(run: Path):
+    folder = checkpoints.latest(run)
+    assert checkpoints.weights_of(folder) == checkpoints.weights_of(folder / WEIGHTS) == folder / WEIGHTS
+
+
 def test_run_without_weights_is_one_clear_error(tmp_path: Path):
     with pytest.raises(InputError, match="no weights yet"):
         checkpoints.weights_of(tmp_path)
