@@ -132,9 +132,13 @@ def weights_of(run: Path) -> Path:
             return named
     if (best := run / "best" / WEIGHTS).is_file():
         return best
+    if not run.exists():
+        raise InputError(
+            "--init-from", "does not exist", str(run), "Name a run folder, a checkpoint or a weights file."
+        )
     newest = latest(run)
     if newest is None:
-        raise InputError("run", "has no weights yet", str(run))
+        raise InputError("--init-from", "has no weights yet", str(run))
     return newest / WEIGHTS
 
 
