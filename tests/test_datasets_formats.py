@@ -38,6 +38,13 @@ def with_alpha():
     return image
 
 
+def with_a_transparent_colour():
+    """A palette picture in which one colour is declared transparent, and what it shows on white."""
+    image = picture("P")
+    index = int(np.bincount(np.asarray(image).ravel()).argmax())
+    return image, index, np.where(np.asarray(image)[..., None] == index, 255, np.asarray(image.convert("RGB")))
+
+
 def on_white(image):
     alpha = np.asarray(image)[..., 3:] / 255
     return RGB * alpha + 255 * (1 - alpha)
@@ -55,6 +62,7 @@ def as_read(photos):
     return dict(zip(photos.names, [np.rint((y + 1) * 127.5) for y in next(iter(batches))[1].numpy()], strict=True))
 
 
+PALETTE, CLEAR, CLEARED = with_a_transparent_colour()
 GRAY = np.asarray(picture("L"))[..., None].repeat(3, -1)
 
 # name, picture, how it is saved, what should be read, largest mean difference
@@ -69,6 +77,7 @@ KINDS = {
     "black and white PNG": (picture("1"), {"format": "PNG"}, np.asarray(picture("1").convert("RGB")), 0),
     "palette PNG": (picture("P"), {"format": "PNG"}, np.asarray(picture("P").convert("RGB")), 0),
     "transparent PNG": (with_alpha(), {"format": "PNG"}, on_white(with_alpha()), 1),
+    "palette PNG with a transparent colour": (PALETTE, {"format": "PNG", "transparency": CLEAR}, CLEARED, 0),
     "GIF": (picture("P"), {"format": "GIF"}, np.asarray(picture("P").convert("RGB")), 0),
     "animated GIF": (
         picture("P"),
