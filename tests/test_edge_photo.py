@@ -342,7 +342,7 @@ P3 = matrix_profile(
 
 
 def lut_profile(kind, inputs, corner, back):
-    """A profile by tables: `corner(bits)` is a device corner in Lab bytes, `back(bits)` a Lab corner in the device's."""
+    """A profile by tables: `corner(bits)` is a device corner in Lab bytes, `back(bits)` one of Lab in the device's."""
 
     def lut8(channels, outputs, nodes):
         identity = bytes(range(256))
