@@ -3,6 +3,9 @@
 folder:PATH      a folder, recursively; if every photo lies in a subfolder, these are the classes
 tar:GLOB         uncompressed tar archives of photos
 tfrecord:GLOB    TFRecord shards, our own (`python -m colorize_tf.datasets pack`) or others with encoded images
+tfds:NAME        a TensorFlow Datasets image set, all its splits or, as tfds:NAME@SPLIT, some
+synthetic:COUNT  generated scenes
+unpaired:A|B     two of these without correspondence (`open_unpaired`)
 """
 
 from colorize_tf.datasets.cache import cache_root
