@@ -57,7 +57,7 @@ coverage: $(VENV)/.ready $(BOARD)/.ready  ## the tests again, with branch covera
 bench: $(VENV)/.ready  ## speed against the tutorial loop, bare decode and in-memory batches (quiet machine, please)
 	$(PY) benchmarks/train_step.py
 	$(PY) benchmarks/real_data_step.py
-	$(PY) -m colorize_tf.pipeline bench synthetic:200
+	$(PY) -m colorize_tf.pipeline bench synthetic:200,size=480x640
 
 lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header -c requirements/constraints.txt --extra dev setup.cfg -o requirements/dev.lock
