@@ -52,7 +52,7 @@ def start(photo_folder: Path) -> Iterator[Start]:
 
 
 def finished(process: subprocess.Popen[str]) -> str:
-    stdout, stderr = process.communicate(timeout=300)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr
     return stdout
 

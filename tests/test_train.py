@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -35,6 +37,9 @@ TINY = [
 ]
 
 
+Start: TypeAlias = Callable[..., "subprocess.Popen[str]"]
+
+
 @pytest.fixture(autouse=True)
 def policy_as_before():
     before = keras.config.dtype_policy()
@@ -56,9 +61,22 @@ def run(data: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start(*words: str, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "colorize_tf.train", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a training in a process of its own, which does not outlive the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def started(*words: str, **options: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "colorize_tf.train", *words]
+        pipe = subprocess.PIPE
+        processes.append(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **options))
+        return processes[-1]
+
+    yield started
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def history(run: Path) -> list[dict[str, str]]:
@@ -114,12 +132,12 @@ def test_run_colorizes_in_float32(run: Path):
     assert np.isfinite(np.asarray(model.colorize(np.full((1, 32, 32, 1), 50, np.float32)))).all()
 
 
-def test_kill_in_mid_epoch_and_resume_gives_the_same_weights_bit_for_bit(data: list[str], tmp_path: Path):
+def test_kill_in_mid_epoch_and_resume_gives_the_same_weights_bit_for_bit(start: Start, data: list[str], tmp_path: Path):
     steps = 150
     words = [*data, "--deterministic", "--steps-per-epoch", str(steps), "--epochs", "2", "--keep", "1000"]
     whole = start(*words, "--out", str(tmp_path / "whole"))
     killed = start(*words, "--out", str(tmp_path / "killed"), "--checkpoint-steps", "7")
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not any((tmp_path / "killed" / "checkpoints").glob("step-000001[6-9]*")):  # in the second epoch
         assert killed.poll() is None and time.monotonic() < deadline, killed.communicate()
         time.sleep(0.005)
@@ -131,7 +149,7 @@ def test_kill_in_mid_epoch_and_resume_gives_the_same_weights_bit_for_bit(data: l
 
     resumed = start("--resume", "--out", str(tmp_path / "killed"))
     for process in (whole, resumed):
-        _, stderr = process.communicate(timeout=300)
+        _, stderr = process.communicate(timeout=600)
         assert process.returncode == 0, stderr
     assert history(tmp_path / "killed") == history(tmp_path / "whole")
     one, other = (state(tmp_path / name / "checkpoints" / f"step-{2 * steps:08d}") for name in ("whole", "killed"))
@@ -140,7 +158,7 @@ def test_kill_in_mid_epoch_and_resume_gives_the_same_weights_bit_for_bit(data: l
         np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
-def test_disk_that_fills_up_leaves_the_earlier_checkpoints(run: Path, tmp_path: Path):
+def test_disk_that_fills_up_leaves_the_earlier_checkpoints(start: Start, run: Path, tmp_path: Path):
     out = shutil.copytree(run, tmp_path / "run")
     before = {path: path.read_bytes() for path in (out / "checkpoints").rglob("*.*")}
 
@@ -148,7 +166,7 @@ def test_disk_that_fills_up_leaves_the_earlier_checkpoints(run: Path, tmp_path: 
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
     process = start("--resume", "--out", str(out), "--epochs", "3", preexec_fn=no_room_for_weights)
-    _, stderr = process.communicate(timeout=300)
+    _, stderr = process.communicate(timeout=600)
     assert process.returncode == 1
     lines = [line for line in stderr.splitlines() if not line.startswith(("epoch ", "15 photos"))]
     assert len(lines) == 1, stderr
