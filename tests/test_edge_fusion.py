@@ -10,7 +10,8 @@ import colorize_tf.edge.fusion as fusion
 from colorize_tf.colorspace import lab_to_rgb, rgb_to_lab
 from colorize_tf.edge.fusion import Chroma, fuse, fuse_raster
 from colorize_tf.edge.raster import ImageRaster
-from colorize_tf.edge.space import SRGB, cbrt_inverse, lab_root
+from colorize_tf.edge.space import KNEE, SRGB, lab_root
+from colorize_tf.edge.strip import cube_of
 from colorize_tf.errors import InputError
 
 WORST, MEAN = 0.26, 0.08  # L
@@ -94,11 +95,17 @@ def test_what_does_not_fit_moves_towards_its_neutral_just_far_enough():
 
 
 def test_the_branchless_cube_is_the_formula():
+    def cube(roots):
+        roots = roots.astype(np.float32)
+        cube_of(roots, np.full_like(roots, KNEE), np.empty_like(roots))
+        return roots
+
     roots = np.linspace(-0.6, 1.6, 40001, dtype=np.float32)
     expected = np.where(roots > 0.2068966, roots.astype(np.float64) ** 3, (roots - 16 / 116) / 7.787)
-    assert np.abs(cbrt_inverse(roots.copy()) - expected).max() < 2e-6
+    assert np.abs(cube(roots) - expected).max() < 2e-6
     light = np.linspace(0, 1, 10001)
-    assert np.abs(cbrt_inverse(lab_root(light).astype(np.float32)) - light).max() < 1e-6
+    assert np.abs(cube(lab_root(light)) - light).max() < 1e-6
+    assert np.abs(cube(lab_root(light[100:])) - light[100:]).max() < 1e-6
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -164,7 +164,10 @@ def white_point_of_print(patch):
 
 
 def no_straight_line_near_black(patch):
-    patch.setattr(strip, "cbrt_inverse", lambda root: root**3)
+    def cube(root, knee, room):
+        root **= 3
+
+    patch.setattr(strip, "cube_of", cube)
 
 
 def a_and_b_swapped(patch):

@@ -123,8 +123,11 @@ def _blocks(factor: int, size: int) -> Iterator[tuple[slice, slice]]:
 
 def _shifts(plane: Array) -> list[list[Array]]:
     """[h,w] -> its nine neighbours [dy + 1][dx + 1], each contiguous, edges repeated."""
-    padded = np.pad(plane.astype(np.float32, copy=False), 1, mode="edge")
     height, width = plane.shape
+    padded = np.empty((height + 2, width + 2), np.float32)
+    padded[1:-1, 1:-1] = plane
+    padded[1:-1, 0], padded[1:-1, -1] = plane[:, 0], plane[:, -1]
+    padded[0], padded[-1] = padded[1], padded[-2]
     return [[np.ascontiguousarray(padded[y : y + height, x : x + width]) for x in range(3)] for y in range(3)]
 
 

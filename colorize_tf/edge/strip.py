@@ -7,13 +7,14 @@ looked up, and what only few strips need (dark pixels, colours outside the space
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 import numpy as np
 
-from colorize_tf.edge.space import STEPS, RgbSpace, cbrt_inverse, lab_root
+from colorize_tf.edge.space import KNEE, SLOPE, STEPS, RgbSpace, Tables, lab_root
 
-__all__ = ["Strip"]
+__all__ = ["Strip", "cube_of", "pull_in"]
 
 Array = np.ndarray[Any, Any]
 
@@ -22,52 +23,57 @@ PACKED = sys.byteorder == "little"
 # would get into the way of ours.
 PRODUCT = 28_000
 
+_kept = threading.local()
+
 
 class Strip:
-    """Room for up to `rows` × `width` pixels of the kind of `like`, and the arithmetic on it."""
+    """Room for up to `size` pixels, and the arithmetic on it."""
 
-    def __init__(self, space: RgbSpace, rows: int, width: int, like: Array) -> None:
-        self._space = space
-        self._deep = like.dtype == np.uint16
-        size = rows * width
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._shift = np.empty(2 * size, np.float32)
         self._xyz = np.empty((3, size), np.float32)
         self._linear = np.empty((3, size), np.float32)
         self._index = np.empty((3, size), np.int32)
-        self._red = np.empty(size, np.uint32)
-        self._blue = np.empty(size, np.uint32)
-        # Luminance arrives in green's unit (see Tables), so its column is divided by it.
-        matrix = space.from_xyz[:, [0, 2, 1]] * STEPS
-        matrix[:, 2] *= space.weights[1] / STEPS
-        self._matrix = matrix.astype(np.float32)
+        self._knee = np.full(size, KNEE, np.float32)
 
-    def colour(self, pixels: Array, shift: Array, out: Array) -> None:
+    @classmethod
+    def of_this_thread(cls, size: int) -> Strip:
+        """The strip that this thread used last, or a larger one: fresh memory costs as much as half of the work."""
+        strip: Strip | None = getattr(_kept, "strip", None)
+        if strip is None or strip.size < size:
+            strip = _kept.strip = cls(size)
+        return strip
+
+    def shift_room(self, rows: int, width: int) -> Array:
+        """float32 [rows,2,width] for the chroma of the next call."""
+        return self._shift[: 2 * rows * width].reshape(rows, 2, width)
+
+    def colour(self, space: RgbSpace, pixels: Array, shift: Array, out: Array) -> None:
         """[n,W] or [n,W,3] + shift float32 [n,2,W] (a/500, -b/200) -> out [n,W,≥3], channels R, G, B."""
-        if self._deep:
-            self._colour_deep(pixels, shift, out)
+        if pixels.dtype == np.uint16:
+            _colour_deep(space, pixels, shift, out)
             return
+        tables = space.tables
         height, width = pixels.shape[:2]
         size = height * width
         xyz, linear, index = self._xyz[:, :size], self._linear[:, :size], self._index[:, :size]
         light = xyz[2]
-        self._roots(pixels, light, linear[0])
+        self._roots(tables, pixels, light, linear[0])
         root = linear[0].reshape(height, width)
         np.add(root, shift[:, 0], out=xyz[0].reshape(height, width))
         np.add(root, shift[:, 1], out=xyz[1].reshape(height, width))
-        both = xyz[:2]
-        cube = cbrt_inverse(both)
-        if cube is not both:
-            both[...] = cube
+        cube_of(xyz[:2], self._knee[:size], linear[:2])
         for start in range(0, size, PRODUCT):
             part = slice(start, start + PRODUCT)
-            np.matmul(self._matrix, xyz[:, part], out=linear[:, part])
+            np.matmul(tables.product, xyz[:, part], out=linear[:, part])
         np.copyto(index, linear, casting="unsafe")
         if int(index.view(np.uint32).max()) > STEPS:  # negative values are large ones here
-            self._into_gamut(linear, light, index)
-        self._encode(index, light, out)
+            _into_gamut(linear, light * tables.unit, index)
+        _encode(tables, index, linear.view(np.uint32), out)
 
-    def _roots(self, pixels: Array, light: Array, root: Array) -> None:
+    def _roots(self, tables: Tables, pixels: Array, light: Array, root: Array) -> None:
         """Codes -> luminance in green's unit, and CIE Lab's f of it."""
-        tables = self._space.tables
         if pixels.ndim == 2:
             codes = pixels.astype(np.intp).ravel()
             np.take(tables.gray_light, codes, out=light, mode="clip")
@@ -79,60 +85,74 @@ class Strip:
             np.take(tables.light[channel], pixels[..., channel], out=root.reshape(shape), mode="clip")
             light += root
         index = self._index[0][: len(light)]
-        np.multiply(light, np.float32(self._space.weights[1]), out=root)
+        np.multiply(light, tables.unit, out=root)
         np.copyto(index, root, casting="unsafe")
         np.take(tables.root, index, out=root, mode="clip")
 
-    def _into_gamut(self, linear: Array, light: Array, index: Array) -> None:
-        """Moves what lies outside 0..STEPS towards the neutral of its luminance, just far enough."""
-        bits = index[0] | index[1]
-        bits |= index[2]
-        outside = np.flatnonzero(bits.view(np.uint32) > STEPS)  # STEPS has all its 16 bits set
-        neutral = light[outside] * np.float32(self._space.weights[1])
-        index[:, outside] = pull_in(linear.take(outside, axis=1), neutral, STEPS)
 
-    def _encode(self, index: Array, light: Array, out: Array) -> None:
-        """Linear light in steps, and the luminance to keep -> 8-bit codes."""
-        tables = self._space.tables
-        size = index.shape[1]
-        red, blue = self._red[:size], self._blue[:size]
-        np.take(tables.red, index[0], out=red, mode="clip")
-        np.take(tables.blue, index[2], out=blue, mode="clip")
-        red += blue  # codes of red and blue in the low bytes, the luminance of both above
-        rest = index[1]
-        np.copyto(rest, light, casting="unsafe")
-        np.right_shift(red, 16, out=blue)
-        rest -= blue.view(np.int32)
-        if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
-            # Whole words are quicker than bytes at every fourth place.
-            word = out.view(np.uint32).reshape(size)
-            np.take(tables.green, rest, out=blue, mode="clip")
-            np.bitwise_or(red & 0xFF, blue, out=word)
-            red &= 0xFF00
-            red <<= 8
-            word |= red
-            return
-        shape = out.shape[:2]
-        out[..., 0] = red.reshape(shape)  # the low byte
-        red >>= 8
-        out[..., 2] = red.reshape(shape)
-        np.take(tables.green, rest, out=blue, mode="clip")
-        blue >>= 8
-        out[..., 1] = blue.reshape(shape)
+def _into_gamut(linear: Array, light: Array, index: Array) -> None:
+    """Moves what lies outside 0..STEPS towards the neutral of its luminance, just far enough."""
+    bits = index[0] | index[1]
+    bits |= index[2]
+    outside = np.flatnonzero(bits.view(np.uint32) > STEPS)  # STEPS has all its 16 bits set
+    index[:, outside] = pull_in(linear.take(outside, axis=1), light[outside], STEPS)
 
-    def _colour_deep(self, pixels: Array, shift: Array, out: Array) -> None:
-        """The same for 16-bit codes: they need no trick with rounding, and are rare enough for exact powers."""
-        light = self._space.luminance(pixels)
-        root = lab_root(light).astype(np.float32)
-        xyz = np.stack([root + shift[:, 0], root + shift[:, 1]])
-        xyz = np.concatenate([cbrt_inverse(xyz), light[None]]).reshape(3, -1)
-        linear = self._space.from_xyz[:, [0, 2, 1]].astype(np.float32) @ xyz
-        outside = np.flatnonzero(((linear < 0) | (linear > 1)).any(0))
-        if outside.size:
-            linear[:, outside] = pull_in(linear[:, outside], light.ravel()[outside], 1.0)
-        for channel, curve in enumerate(self._space.curves):
-            codes = curve.encode(np.clip(linear[channel], 0.0, 1.0)) * 65535.0 + 0.5
-            out[..., channel] = codes.reshape(out.shape[:2]).astype(np.uint16)
+
+def _encode(tables: Tables, index: Array, room: Array, out: Array) -> None:
+    """Linear light in steps -> 8-bit codes; green makes up for the luminance that rounding red gained or lost."""
+    red, green, blue = room
+    np.take(tables.red, index[0], out=red, mode="clip")
+    rest = index[1]
+    np.right_shift(red.view(np.int32), 16, out=green.view(np.int32))
+    rest += green.view(np.int32)
+    np.take(tables.green, rest, out=green, mode="clip")
+    np.take(tables.blue, index[2], out=blue, mode="clip")
+    if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
+        # Whole words are quicker than bytes at every fourth place.
+        word = out.view(np.uint32).reshape(-1)
+        np.bitwise_and(red, 0xFF, out=word)
+        word |= green
+        word |= blue
+        return
+    shape = out.shape[:2]
+    out[..., 0] = red.reshape(shape)  # the low byte
+    green >>= 8
+    out[..., 1] = green.reshape(shape)
+    blue >>= 16
+    out[..., 2] = blue.reshape(shape)
+
+
+def _colour_deep(space: RgbSpace, pixels: Array, shift: Array, out: Array) -> None:
+    """16-bit codes: they need no trick with rounding, and are rare enough for exact powers."""
+    light = space.luminance(pixels)
+    root = lab_root(light).astype(np.float32)
+    xyz = np.stack([root + shift[:, 0], root + shift[:, 1], light])
+    cube_of(xyz[:2], np.full_like(root, KNEE), np.empty_like(xyz[:2]))
+    linear = space.from_xyz[:, [0, 2, 1]].astype(np.float32) @ xyz.reshape(3, -1)
+    outside = np.flatnonzero(((linear < 0) | (linear > 1)).any(0))
+    if outside.size:
+        linear[:, outside] = pull_in(linear[:, outside], light.ravel()[outside], 1.0)
+    for channel, curve in enumerate(space.curves):
+        codes = curve.encode(np.clip(linear[channel], 0.0, 1.0)) * 65535.0 + 0.5
+        out[..., channel] = codes.reshape(out.shape[:2]).astype(np.uint16)
+
+
+def cube_of(root: Array, knee: Array, room: Array) -> None:
+    """CIE Lab's f float32 [...] -> light relative to white, in its place; `knee` is full of KNEE, `room` like `root`.
+
+    The cube above the knee, the straight line below it. Both as one expression without a branch: the line continues
+    the cube's tangent, so it is a cube of what exceeds the knee plus a line of what falls short of it.
+    """
+    if root.min() >= KNEE:
+        np.multiply(root, root, out=room)
+        root *= room
+        return
+    np.maximum(root, knee, out=room)  # with a scalar NumPy takes a path that is not vectorised
+    root -= room
+    root *= np.float32(1 / SLOPE)
+    cube = room * room
+    cube *= room
+    root += cube
 
 
 def pull_in(linear: Array, light: Array, top: float) -> Array:

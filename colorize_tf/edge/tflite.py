@@ -123,6 +123,7 @@ class _Interpreter:
             detail = self._inputs[name]
             expected = (1, *size, channels) if channels else (1,)
             found = tuple(int(n) for n in detail.get("shape_signature", detail["shape"]))
+            found = (1, *found[1:]) if found[:1] == (-1,) else found  # any number of photos includes one
             if found != expected or detail["dtype"] != np.float32:
                 self._lies(name, f"float32 {expected}", f"{np.dtype(detail['dtype']).name} {found}")
 

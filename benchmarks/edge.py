@@ -1,0 +1,178 @@
+"""The edge runtime against its promises, on this machine: speed beside Pillow, memory, a call, a cold start, a folder.
+
+    python benchmarks/edge.py                          # the bundled model; about two minutes on a quiet machine
+    python benchmarks/edge.py --model model.tflite --photos 500 --strict
+
+Contestants take turns and the fastest of several rounds counts, so that other work on the machine meets all of them.
+With --strict the exit code is 1 if a promise is broken. Memory is read from /proc, so on Linux alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from colorize_tf.apps.benchmark import jpeg, measure
+from colorize_tf.apps.work import Settings, make_colorizer
+from colorize_tf.edge.fusion import available_threads
+from colorize_tf.edge.tflite import TfliteColorizer
+from colorize_tf.errors import command_line
+
+Row = tuple[str, float, float, str]  # what, measured, promised at most, unit
+
+PEAK = """
+import json, sys
+from pathlib import Path
+from colorize_tf.apps.selection import Job
+from colorize_tf.apps.work import Settings, colorize_file, make_colorizer
+def status(key):
+    return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(key))
+settings = Settings(model=sys.argv[1] or None, threads=2, overwrite=True)
+colorizer = make_colorizer(settings)
+colorize_file(Job(Path(sys.argv[2]), Path(sys.argv[3])), colorizer, settings)  # a small photo: all is loaded
+idle = status("VmRSS")
+open("/proc/self/clear_refs", "w").write("5")
+result = colorize_file(Job(Path(sys.argv[4]), Path(sys.argv[5])), colorizer, settings)
+print(json.dumps({"peak": status("VmHWM") - idle, "pixels": result.width * result.height, "error": result.error}))
+"""
+COLD = """
+import time, sys
+start = time.perf_counter()
+from colorize_tf.edge import TfliteColorizer
+import numpy as np
+TfliteColorizer(sys.argv[1] or None)(np.full((480, 640), 120, np.uint8))
+print(time.perf_counter() - start)
+"""
+
+
+@command_line
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures everything and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="", metavar="FILE", help="a .tflite file (default: the bundled one)")
+    parser.add_argument("--photos", type=int, default=60, metavar="N", help="photos of the folder (default: 60)")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of the 12 MP photos (default: 7)")
+    parser.add_argument("--huge", action="store_true", help="200 MP too; takes a minute and 2 GB")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a promise is broken")
+    given = parser.parse_args(argv)
+    colorizer = make_colorizer(Settings(given.model or None, threads=2))
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for gray in (True, False):
+            rows += speed(colorizer, gray, given.rounds)
+            rows.append(memory(given.model, Path(folder), gray, 12.0, 6 * 3, 0))
+        if given.huge:
+            rows.append(memory(given.model, Path(folder), True, 200.0, 1 + 3, 300e6))
+            rows.append(memory(given.model, Path(folder), False, 200.0, 3 + 3, 300e6))
+        rows.append(call(given.model))
+        rows.append(cold(given.model))
+        rows.append(throughput(given.model, Path(folder), given.photos))
+    print(f"{'':<44} {'measured':>10} {'at most':>10}")
+    for name, found, most, unit in rows:
+        print(f"{name:<44} {found:>10.2f} {most:>10.2f} {unit:<10} {'' if found <= most else 'MISSED'}")
+    return int(given.strict and any(found > most for _, found, most, _ in rows))
+
+
+def speed(colorizer: TfliteColorizer, gray: bool, rounds: int) -> list[Row]:
+    """12 MP end to end, as a multiple of Pillow's decoding and encoding."""
+    best: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, value in measure(jpeg(12.0, gray), colorizer, 1)["milliseconds"].items():
+            best[name] = min(best.get(name, value), value)
+    kind = "gray" if gray else "RGB"
+    print(f"12 MP {kind}, ms: {best}", file=sys.stderr)
+    pillow = best["Pillow decode + encode"]
+    return [
+        (f"12 MP {kind} JPEG", best["whole"] / pillow, 5.0, "× Pillow"),
+        (f"12 MP {kind} JPEG, --fast", best["whole, fast"] / pillow, 3.0, "× Pillow"),
+    ]
+
+
+def memory(model: str, folder: Path, gray: bool, megapixels: float, per_pixel: float, extra: float) -> Row:
+    """Peak above the loaded, idle process."""
+    small, large = folder / "small.jpg", folder / "large.jpg"
+    small.write_bytes(jpeg(0.1, gray))
+    large.write_bytes(jpeg(min(megapixels, 12.0), gray) if megapixels <= 12 else tiled(megapixels, gray))
+    words = [model, small, folder / "small.out.jpg", large, folder / "large.out.jpg"]
+    found = json.loads(child(PEAK, *words))
+    if found["error"]:
+        raise SystemExit(found["error"])
+    most = found["pixels"] * per_pixel + extra
+    return (f"{megapixels:g} MP {'gray' if gray else 'RGB'}: peak above idle", found["peak"] / 1e6, most / 1e6, "MB")
+
+
+def tiled(megapixels: float, gray: bool) -> bytes:
+    """A large photo, made of copies of a smaller one."""
+    with Image.open(io.BytesIO(jpeg(12.0, gray))) as tile:
+        times = max(1, round((megapixels * 1e6 / (tile.width * tile.height)) ** 0.5))
+        whole = Image.new(tile.mode, (tile.width * times, tile.height * times))
+        for number in range(times * times):
+            whole.paste(tile, (number % times * tile.width, number // times * tile.height))
+    out = io.BytesIO()
+    whole.save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def call(model: str) -> Row:
+    """A 256² picture, beside 1.3 times the bare interpreter's call."""
+    colorizer = make_colorizer(Settings(model or None, threads=1))
+    image = np.asarray(Image.open(io.BytesIO(jpeg(256 * 256 / 1e6, True))).resize((256, 256)))
+    card = colorizer.card
+    luma = np.zeros((card.height or 256, card.width or 256), np.float32)
+    hints = np.zeros((*luma.shape, 3), np.float32) if card.hints else None
+    whole, bare = turns([lambda: colorizer(image), lambda: colorizer.predict(luma, hints, 0.0)], 150)
+    print(f"256²: {1000 * whole:.2f} ms, of which the interpreter {1000 * bare:.2f} ms", file=sys.stderr)
+    return ("256² call", 1000 * whole, 1.3 * 1000 * bare + 2.0, "ms")
+
+
+def cold(model: str) -> Row:
+    """Import and the first picture, in a new process."""
+    return ("import + first picture", min(float(child(COLD, model)) for _ in range(5)), 1.5, "s")
+
+
+def throughput(model: str, folder: Path, photos: int) -> Row:
+    """A folder on all processors, beside its steps measured alone and spread evenly over the processors."""
+    content = jpeg(3.0, True)
+    inbox = folder / "inbox"
+    inbox.mkdir()
+    for number in range(photos):
+        (inbox / f"{number:04d}.jpg").write_bytes(content)
+    steps = measure(content, make_colorizer(Settings(model or None, threads=1)), 7)["milliseconds"]
+    alone = sum(steps[name] for name in ("decode", "network", "fusion", "encode")) / 1000
+    command = [sys.executable, "-m", "colorize_tf", str(inbox), "-o", str(folder / "out")]
+    start = time.perf_counter()
+    subprocess.run(command + (["--model", model] if model else []), check=True, capture_output=True)
+    taken = time.perf_counter() - start
+    ideal = photos * alone / available_threads()
+    return (f"folder of {photos}: time beside its steps", taken / ideal, 1 / 0.85, "×")
+
+
+def turns(works: list[Callable[[], object]], rounds: int) -> list[float]:
+    """The fastest time of each, in seconds."""
+    best = [float("inf")] * len(works)
+    for _ in range(rounds):
+        for number, work in enumerate(works):
+            start = time.perf_counter()
+            work()
+            best[number] = min(best[number], time.perf_counter() - start)
+    return best
+
+
+def child(code: str, *words: object) -> str:
+    """What a program prints, run in a process of its own."""
+    command = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
