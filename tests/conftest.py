@@ -7,6 +7,8 @@ skipped: such a skip is turned into a failure.
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import pytest
 from PIL import Image
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start with them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MAY_BE_MISSING = ("shared_data", "gpu", "tpu")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -54,6 +60,14 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("COLORIZE_TF_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def own_dtype_policy() -> Iterator[None]:
+    """Gives back Keras's global policy, which a training in the test's process sets."""
+    yield
+    if keras := sys.modules.get("keras"):
+        keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture(scope="session")

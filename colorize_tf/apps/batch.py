@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 from colorize_tf.apps.selection import Job
 from colorize_tf.apps.work import Result, Settings, colorize_file, make_colorizer
@@ -26,6 +28,7 @@ def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[
             yield colorize_file(job, colorizer, settings)
         return
     waiting = deque(jobs)
+    begun = time.time()
     while waiting:
         suspects: list[Job] = []
         yield from _pool(waiting, settings, workers, suspects)
@@ -33,7 +36,10 @@ def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[
         # worker to itself: the one that dies again is to blame, and the rest goes on.
         for suspect in suspects:
             alone: list[Job] = []
-            yield from _pool(deque([suspect]), settings, 1, alone)
+            for result in _pool(deque([suspect]), settings, 1, alone):
+                # What a worker had written before it could say so is done, not "there already".
+                ours = result.status == "skipped" and suspect.target.stat().st_mtime >= begun
+                yield replace(result, status="done") if ours else result
             for job in alone:
                 error = f"{job.source.name}: the process that worked on it died, perhaps for lack of memory"
                 yield Result(str(job.source), str(job.target), "failed", error=error)
@@ -48,8 +54,8 @@ def _pool(waiting: deque[Job], settings: Settings, workers: int, unfinished: lis
     try:
         while waiting or running:
             while waiting and len(running) < workers * AHEAD:
-                job = waiting.popleft()
-                running[pool.submit(_work, job)] = job
+                running[pool.submit(_work, waiting[0])] = waiting[0]
+                waiting.popleft()  # not before: a broken pool takes no job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 result = future.result()
