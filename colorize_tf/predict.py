@@ -243,7 +243,11 @@ def _colorize_file(colorizer: RunColorizer, source: Path, target: Path, *, raw: 
 def _finished(colorizer: RunColorizer, photo: Photo, raw: bool) -> Picture:
     if raw:
         painted = colorizer.paint(photo.raster, photo.space)
-        photo.raster, photo.back, photo.metadata.icc = ImageRaster(Image.fromarray(painted)), None, None  # sRGB
+        raster = ImageRaster(Image.fromarray(painted))
+        rows = raster.room(0, raster.height)
+        rows[..., :3] = painted
+        raster.keep(0, raster.height, rows)
+        photo.raster, photo.back, photo.metadata.icc = raster, None, None  # sRGB
     else:
         colorizer.colorize(photo.raster, space=photo.space)
     for note in photo.notes:
