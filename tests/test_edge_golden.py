@@ -195,7 +195,7 @@ def means_not_restored(patch):
 
     def shifts(plane):
         calls.append(plane)
-        return real(plane if len(calls) <= 3 else calls[len(calls) - 3])
+        return real(plane if len(calls) <= 2 else calls[1])
 
     patch.setattr(enlarge, "_shifts", shifts)
 

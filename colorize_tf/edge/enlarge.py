@@ -81,7 +81,7 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
     _, height, width = ab.shape
     phases = np.ascontiguousarray(luma.reshape(height, factor, width, factor).transpose(1, 3, 0, 2))
     mean = _shifts(phases.mean((0, 1)))
-    samples = [_shifts(plane) for plane in ab]
+    samples = _shifts(ab[:, None, None])
     out = np.empty((2, factor, factor, height, width), np.float32)
     offset = (np.arange(factor, dtype=np.float32) + 0.5) / factor - 0.5
     blocks = list(_blocks(factor, height * width))
@@ -90,18 +90,19 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
     def first(number: int) -> None:
         rows, columns = blocks[number]
         kept[number] = _taps(phases[rows, columns], mean, offset[rows], offset[columns])
-        for plane in (0, 1):
-            _blend(kept[number], samples[plane], out[plane, rows, columns])
+        _blend(kept[number], samples, out[:, rows, columns])
 
     def second(number: int) -> None:
         rows, columns = blocks[number]
-        for plane in (0, 1):
-            _blend(kept[number], again[plane], out[plane, rows, columns])
+        _blend(kept[number], again, out[:, rows, columns])
 
     _each(first, len(blocks), executor)
-    again = [_shifts(2.0 * plane - done.mean((0, 1))) for plane, done in zip(ab, out, strict=True)]
+    again = _shifts((2.0 * ab - out.mean((1, 2)))[:, None, None])
     _each(second, len(blocks), executor)
-    return out.transpose(0, 3, 1, 4, 2).reshape(2, height * factor, width * factor)
+    whole = np.empty((2, height, factor, width, factor), np.float32)
+    for column in range(factor):  # one by one, because NumPy copies long lines faster than short ones
+        whole[..., column] = out[:, :, column].transpose(0, 2, 1, 3)
+    return whole.reshape(2, height * factor, width * factor)
 
 
 def _each(work: Callable[[int], None], count: int, executor: Executor | None) -> None:
@@ -122,13 +123,13 @@ def _blocks(factor: int, size: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _shifts(plane: Array) -> list[list[Array]]:
-    """[h,w] -> its nine neighbours [dy + 1][dx + 1], each contiguous, edges repeated."""
-    height, width = plane.shape
-    padded = np.empty((height + 2, width + 2), np.float32)
-    padded[1:-1, 1:-1] = plane
-    padded[1:-1, 0], padded[1:-1, -1] = plane[:, 0], plane[:, -1]
-    padded[0], padded[-1] = padded[1], padded[-2]
-    return [[np.ascontiguousarray(padded[y : y + height, x : x + width]) for x in range(3)] for y in range(3)]
+    """[...,h,w] -> its nine neighbours [dy + 1][dx + 1], each contiguous, edges repeated."""
+    height, width = plane.shape[-2:]
+    padded = np.empty((*plane.shape[:-2], height + 2, width + 2), np.float32)
+    padded[..., 1:-1, 1:-1] = plane
+    padded[..., 1:-1, 0], padded[..., 1:-1, -1] = plane[..., 0], plane[..., -1]
+    padded[..., 0, :], padded[..., -1, :] = padded[..., 1, :], padded[..., -2, :]
+    return [[np.ascontiguousarray(padded[..., y : y + height, x : x + width]) for x in range(3)] for y in range(3)]
 
 
 def _taps(luma: Array, mean: list[list[Array]], y: Array, x: Array) -> list[Tap]:

@@ -21,11 +21,12 @@ from colorize_tf.edge.raster import ArrayRaster, Raster, gray_of, resize
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.edge.strip import Strip
 
-__all__ = ["Chroma", "available_threads", "fuse", "fuse_raster"]
+__all__ = ["Chroma", "available_threads", "fuse", "fuse_raster", "pool"]
 
 Array = np.ndarray[Any, Any]
 
 GUIDE_PIXELS = 2_000_000  # the edge-aware step works on at most so many
+SMALL = 100_000  # pixels below which threads cost more than they save
 BAND_ROWS = 96  # rows whose chroma is widened together
 STRIP_PIXELS = 65_536  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
 
@@ -54,27 +55,38 @@ def fuse(
 
 
 def fuse_raster(
-    raster: Raster, chroma: Chroma, edges: bool = True, space: RgbSpace = SRGB, threads: int | None = None
+    raster: Raster,
+    chroma: Chroma,
+    edges: bool = True,
+    space: RgbSpace = SRGB,
+    threads: int | None = None,
+    executor: Executor | None = None,
 ) -> None:
     """Reads the raster's pixels, and writes them back with colour; `edges` False leaves out the edge-aware step."""
+    if executor is None:
+        with pool(threads, raster) as own:
+            _fuse(raster, chroma, edges, space, own)
+    else:
+        _fuse(raster, chroma, edges, space, executor)
+
+
+def _fuse(raster: Raster, chroma: Chroma, edges: bool, space: RgbSpace, executor: Executor | None) -> None:
     height, width = raster.height, raster.width
-    count = max(1, threads or available_threads())
-    with _pool(count if height * width > 100_000 else 1) as executor:
-        planes = np.ascontiguousarray(np.moveaxis(chroma.ab, -1, 0), np.float32)
-        covered = (chroma.height, chroma.width)
-        factor = _factor(chroma, raster) if edges else 1
-        if factor > 1:
-            guide, covered = _guide(raster, chroma, factor, space)
-            planes = joint_bilateral(planes, guide, factor, executor)
-        # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
-        planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
-        rows = max(BAND_ROWS, STRIP_PIXELS // width)
+    planes = np.ascontiguousarray(np.moveaxis(chroma.ab, -1, 0), np.float32)
+    covered = (chroma.height, chroma.width)
+    factor = _factor(chroma, raster) if edges else 1
+    if factor > 1:
+        guide, covered = _guide(raster, chroma, factor, space, executor)
+        planes = joint_bilateral(planes, guide, factor, executor)
+    # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
+    planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
+    rows = max(BAND_ROWS, STRIP_PIXELS // width)
 
-        def work(top: int) -> None:
-            _band(raster, planes, covered, space, top, min(top + rows, height))
+    def work(top: int) -> None:
+        _band(raster, planes, covered, space, top, min(top + rows, height))
 
-        for _ in (executor.map if executor else map)(work, range(0, height, rows)):
-            pass
+    for _ in (executor.map if executor else map)(work, range(0, height, rows)):
+        pass
 
 
 def available_threads() -> int:
@@ -83,11 +95,13 @@ def available_threads() -> int:
 
 
 @contextmanager
-def _pool(threads: int) -> Iterator[Executor | None]:
-    if threads < 2:
+def pool(threads: int | None, raster: Raster) -> Iterator[Executor | None]:
+    """As many threads as the picture deserves; None where one will do."""
+    count = threads or available_threads()
+    if count < 2 or raster.height * raster.width < SMALL:
         yield None
         return
-    with ThreadPoolExecutor(threads) as executor:
+    with ThreadPoolExecutor(count) as executor:
         yield executor
 
 
@@ -99,11 +113,13 @@ def _factor(chroma: Chroma, raster: Raster) -> int:
     return max(1, min(most, int(np.ceil(wanted))))
 
 
-def _guide(raster: Raster, chroma: Chroma, factor: int, space: RgbSpace) -> tuple[Array, tuple[int, int]]:
+def _guide(
+    raster: Raster, chroma: Chroma, factor: int, space: RgbSpace, executor: Executor | None
+) -> tuple[Array, tuple[int, int]]:
     """The luma [h·factor, w·factor] over the whole chroma, mirrored beyond the photo, and how much of it is photo."""
     rows, columns = chroma.ab.shape[0] * factor, chroma.ab.shape[1] * factor
     covered = max(1, round(chroma.height * factor)), max(1, round(chroma.width * factor))
-    small = raster.reduced(GUIDE_PIXELS)
+    small = raster.reduced(GUIDE_PIXELS, executor)
     if small.ndim == 3:  # edges are edges in any gray, and one channel is resized sooner than three
         small = gray_of(small)
     luma = space.luma(resize(small, *covered))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from colorize_tf.edge import Hint
 from colorize_tf.edge.card import Card
-from colorize_tf.edge.fusion import GUIDE_PIXELS, Chroma, fuse_raster
+from colorize_tf.edge.fusion import GUIDE_PIXELS, Chroma, fuse_raster, pool
 from colorize_tf.edge.prepare import paint_hints, prepare
 from colorize_tf.edge.raster import ArrayRaster, Raster
 from colorize_tf.edge.space import SRGB, RgbSpace
@@ -70,14 +71,23 @@ class NetworkColorizer(ABC):
 
     def colorize(self, raster: Raster, hints: Sequence[Hint] | None = None, space: RgbSpace = SRGB) -> None:
         """Colours a picture in its place."""
-        fuse_raster(raster, self.chroma(raster, hints, space), self.options.edges, space, self.threads)
+        with pool(self.threads, raster) as executor:
+            chroma = self.chroma(raster, hints, space, executor)
+            fuse_raster(raster, chroma, self.options.edges, space, self.threads, executor)
 
-    def chroma(self, raster: Raster, hints: Sequence[Hint] | None = None, space: RgbSpace = SRGB) -> Chroma:
+    def chroma(
+        self,
+        raster: Raster,
+        hints: Sequence[Hint] | None = None,
+        space: RgbSpace = SRGB,
+        executor: Executor | None = None,
+    ) -> Chroma:
         """The network's answer for a picture, after all options on colour."""
         if hints and not self.card.hints:
             raise InputError("hint", f"{self.card.name} has no such input", f"{len(hints)} hints")
         height, width = raster.height, raster.width
-        prepared = prepare(raster.reduced(GUIDE_PIXELS), height, width, self.card, space.luma, self.options.levels)
+        small = raster.reduced(GUIDE_PIXELS, executor)
+        prepared = prepare(small, height, width, self.card, space.luma, self.options.levels)
         painted = paint_hints(hints or (), height, width, prepared) if self.card.hints else None
         ab = self.predict(prepared.luma, painted, self.options.vivid)
         wanted = (*(length // self.card.ab_scale for length in prepared.luma.shape), 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +16,7 @@ __all__ = ["ArrayRaster", "ImageRaster", "Raster", "gray_of", "reduce", "resize"
 
 Array = np.ndarray[Any, Any]
 
-BAND = 512  # rows per reduced band of an array
+BAND = 512  # rows that are reduced at once
 IN_PLACE = 50_000_000  # pixels of an RGB image, from which memory matters more than the time for a detour
 
 
@@ -36,7 +38,7 @@ class Raster(Protocol):
         """Takes the rows written into `room`."""
         ...
 
-    def reduced(self, pixels: int) -> Array:
+    def reduced(self, pixels: int, executor: Executor | None = None) -> Array:
         """The whole picture as uint8 or uint16, box-reduced by a whole number to about `pixels`."""
         ...
 
@@ -58,12 +60,12 @@ class ArrayRaster:
     def keep(self, top: int, bottom: int, rows: Array) -> None:
         pass  # written in place
 
-    def reduced(self, pixels: int) -> Array:
+    def reduced(self, pixels: int, executor: Executor | None = None) -> Array:
         factor = _reduction(self.width, self.height, pixels)
         if factor == 1:
             return self.source
-        step = max(BAND // factor, 1) * factor
-        return np.concatenate([reduce(self.source[top : top + step], factor) for top in range(0, self.height, step)])
+        bands = _bands(self.height, factor)
+        return np.concatenate(_map(executor, lambda band: reduce(self.source[slice(*band)], factor), bands))
 
 
 class ImageRaster:
@@ -103,9 +105,15 @@ class ImageRaster:
             strip = Image.frombuffer("RGBX", (self.width, bottom - top), rows, "raw", "RGBX", 0, 1)
             self._image.paste(strip, (0, top))
 
-    def reduced(self, pixels: int) -> Array:
+    def reduced(self, pixels: int, executor: Executor | None = None) -> Array:
         factor = _reduction(self.width, self.height, pixels)
-        return np.asarray(self._image.reduce(factor) if factor > 1 else self._image)
+        if factor == 1:
+            return np.asarray(self._image)
+
+        def part(band: tuple[int, int]) -> Array:
+            return np.asarray(self._image.reduce(factor, (0, band[0], self.width, band[1])))
+
+        return np.concatenate(_map(executor, part, _bands(self.height, factor)))
 
 
 def checked(image: Array) -> Array:
@@ -152,6 +160,18 @@ def reduce(image: Array, factor: int) -> Array:
     area = np.outer(np.diff(np.append(rows, height)), np.diff(np.append(columns, width)))
     means: Array = sums / (area if image.ndim == 2 else area[..., None])
     return np.rint(means).astype(np.uint16)
+
+
+def _bands(height: int, factor: int) -> list[tuple[int, int]]:
+    """Rows in bands that end where a reduced row ends."""
+    step = max(BAND // factor, 1) * factor
+    return [(top, min(top + step, height)) for top in range(0, height, step)]
+
+
+def _map(
+    executor: Executor | None, work: Callable[[tuple[int, int]], Array], bands: list[tuple[int, int]]
+) -> list[Array]:
+    return list((executor.map if executor else map)(work, bands))
 
 
 def _reduction(width: int, height: int, pixels: int) -> int:
