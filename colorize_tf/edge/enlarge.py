@@ -5,7 +5,7 @@ Both place samples as pixel areas: sample i of n covers i/n..(i+1)/n of the pict
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["EDGE", "blend_rows", "joint_bilateral", "mirror", "positions", "widen"]
 
 Array = np.ndarray[Any, Any]
-Tap = tuple[int, int, Array]  # row and column of a neighbour (1 is the sample itself), and its weights
+Tap = tuple[int, int, Array]  # row and column of a neighbour (0 is the sample itself), and its weights
 
 EDGE = 10.0  # L; a luma difference of this size halves a sample's weight
 BLOCK = 32_768  # pixels worked on at once
@@ -75,39 +75,56 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
     lack of `ab` is spread a second time by the same weights, so that smoothing does not drain small areas.
 
     All pixels at the same place within their sample form one phase, contiguous in memory: then every step is a plain
-    operation on whole arrays, without an index. Phases that lie on the same side of the sample share their neighbours
-    and are worked on together, as many at once as fit into a core's cache.
+    operation on whole arrays, without an index. Rows are two samples longer than they need to be, so that a neighbour
+    of all samples at once is a contiguous piece too, further on. Phases that lie on the same side of the sample share
+    their neighbours and are worked on together, as many at once as fit into a core's cache.
     """
     _, height, width = ab.shape
-    phases = np.ascontiguousarray(luma.reshape(height, factor, width, factor).transpose(1, 3, 0, 2))
-    mean = _shifts(phases.mean((0, 1)))
-    samples = _shifts(ab[:, None, None])
-    out = np.empty((2, factor, factor, height, width), np.float32)
+    pitch = width + 2
+    phases = np.zeros((factor, factor, height, pitch), np.float32)
+    phases[..., :width] = luma.reshape(height, factor, width, factor).transpose(1, 3, 0, 2)
+    mean = _Neighbours(phases[..., :width].mean((0, 1)))
+    phases = phases.reshape(factor, factor, -1)
+    out = np.empty((2, *phases.shape), np.float32)
     offset = (np.arange(factor, dtype=np.float32) + 0.5) / factor - 0.5
-    blocks = list(_blocks(factor, height * width))
+    blocks = list(_blocks(factor, height * pitch))
     kept: list[list[Tap]] = [[] for _ in blocks]
 
-    def first(number: int) -> None:
-        rows, columns = blocks[number]
-        kept[number] = _taps(phases[rows, columns], mean, offset[rows], offset[columns])
-        _blend(kept[number], samples, out[:, rows, columns])
+    def blend(samples: _Neighbours) -> None:
+        def work(number: int) -> None:
+            rows, columns = blocks[number]
+            if not kept[number]:
+                kept[number] = _taps(phases[rows, columns], mean, offset[rows], offset[columns])
+            _blend(kept[number], samples, out[:, rows, columns])
 
-    def second(number: int) -> None:
-        rows, columns = blocks[number]
-        _blend(kept[number], again, out[:, rows, columns])
+        for _ in (executor.map if executor else map)(work, range(len(blocks))):
+            pass
 
-    _each(first, len(blocks), executor)
-    again = _shifts((2.0 * ab - out.mean((1, 2)))[:, None, None])
-    _each(second, len(blocks), executor)
+    pixels = out.reshape(2, factor, factor, height, pitch)[..., :width]
+    blend(_Neighbours(ab[:, None, None]))
+    blend(_Neighbours((2.0 * ab - pixels.mean((1, 2)))[:, None, None]))
     whole = np.empty((2, height, factor, width, factor), np.float32)
     for column in range(factor):  # one by one, because NumPy copies long lines faster than short ones
-        whole[..., column] = out[:, :, column].transpose(0, 2, 1, 3)
+        whole[..., column] = pixels[:, :, column].transpose(0, 2, 1, 3)
     return whole.reshape(2, height * factor, width * factor)
 
 
-def _each(work: Callable[[int], None], count: int, executor: Executor | None) -> None:
-    for _ in (executor.map if executor else map)(work, range(count)):
-        pass
+class _Neighbours:
+    """Samples [...,h,w], any neighbour of which is at hand as [..., h·(w + 2)]; the border is its own neighbour."""
+
+    def __init__(self, samples: Array) -> None:
+        height, width = samples.shape[-2:]
+        self._pitch, self._size = width + 2, height * (width + 2)
+        self._flat = np.zeros((*samples.shape[:-2], (height + 2) * self._pitch + 2), np.float32)
+        padded = self._flat[..., :-2].reshape(*samples.shape[:-2], height + 2, self._pitch)
+        padded[..., 1:-1, 1:-1] = samples
+        padded[..., 1:-1, 0], padded[..., 1:-1, -1] = samples[..., 0], samples[..., -1]
+        padded[..., 0, :], padded[..., -1, :] = padded[..., 1, :], padded[..., -2, :]
+
+    def at(self, row: int, column: int) -> Array:
+        """The neighbour in row -1, 0 or 1 and column -1, 0 or 1 of every sample."""
+        start = (row + 1) * self._pitch + column + 1
+        return self._flat[..., start : start + self._size]
 
 
 def _blocks(factor: int, size: int) -> Iterator[tuple[slice, slice]]:
@@ -122,27 +139,17 @@ def _blocks(factor: int, size: int) -> Iterator[tuple[slice, slice]]:
                     yield slice(row, min(row + rows, high)), slice(column, min(column + columns, right))
 
 
-def _shifts(plane: Array) -> list[list[Array]]:
-    """[...,h,w] -> its nine neighbours [dy + 1][dx + 1], each contiguous, edges repeated."""
-    height, width = plane.shape[-2:]
-    padded = np.empty((*plane.shape[:-2], height + 2, width + 2), np.float32)
-    padded[..., 1:-1, 1:-1] = plane
-    padded[..., 1:-1, 0], padded[..., 1:-1, -1] = plane[..., 0], plane[..., -1]
-    padded[..., 0, :], padded[..., -1, :] = padded[..., 1, :], padded[..., -2, :]
-    return [[np.ascontiguousarray(padded[..., y : y + height, x : x + width]) for x in range(3)] for y in range(3)]
-
-
-def _taps(luma: Array, mean: list[list[Array]], y: Array, x: Array) -> list[Tap]:
-    """The normalised weights [p,q,h,w] of the samples around the places (y [p], x [q]) off a sample's centre."""
+def _taps(luma: Array, mean: _Neighbours, y: Array, x: Array) -> list[Tap]:
+    """The normalised weights [p,q,n] of the four samples around the places (y [p], x [q]) off a sample's centre."""
     taps: list[Tap] = []
     total = np.zeros(luma.shape, np.float32)
-    for row, down in ((1, 1.0 - np.abs(y)), (0 if y[0] < 0 else 2, np.abs(y))):
-        for column, across in ((1, 1.0 - np.abs(x)), (0 if x[0] < 0 else 2, np.abs(x))):
-            weight = luma - mean[row][column]
+    for row, down in ((0, 1.0 - np.abs(y)), (-1 if y[0] < 0 else 1, np.abs(y))):
+        for column, across in ((0, 1.0 - np.abs(x)), (-1 if x[0] < 0 else 1, np.abs(x))):
+            weight = luma - mean.at(row, column)
             weight *= np.float32(1.0 / EDGE)
             weight *= weight
             weight += np.float32(1.0)
-            np.divide(np.outer(down, across)[..., None, None], weight, out=weight)
+            np.divide(np.outer(down, across)[..., None], weight, out=weight)
             total += weight
             taps.append((row, column, weight))
     np.reciprocal(total, out=total)
@@ -151,9 +158,9 @@ def _taps(luma: Array, mean: list[list[Array]], y: Array, x: Array) -> list[Tap]
     return taps
 
 
-def _blend(taps: list[Tap], samples: list[list[Array]], out: Array) -> None:
+def _blend(taps: list[Tap], samples: _Neighbours, out: Array) -> None:
     part = np.empty(out.shape, np.float32)
     for number, (row, column, weight) in enumerate(taps):
-        np.multiply(weight, samples[row][column], out=part if number else out)
+        np.multiply(weight, samples.at(row, column), out=part if number else out)
         if number:
             out += part
