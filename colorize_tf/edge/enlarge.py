@@ -51,18 +51,26 @@ def widen(rows: Array, left: Array, share: Array) -> Array:
     return out
 
 
-def blend_rows(rows: Array, top: Array, share: Array, out: Array) -> Array:
-    """float32 [h, ...] -> float32 [n, ...], bilinear along the first axis at n rising positions; `out` is room for it.
+def blend_rows(rows: Array, top: Array, share: Array, out: Array, spare: Array) -> Array:
+    """float32 [h, ...] -> float32 [n, ...], bilinear along the first axis at n rising positions; `out`, `spare`: room.
 
-    Output rows between the same two input rows are made together, by one product and one sum: a matrix product would
+    Output rows between the same two input rows are made together, by one product and one sum. A matrix product would
     be as fast, but wakes the threads of the linear algebra library, which then get into the way of ours.
     """
     if int(top[-1] - top[0]) == len(top) - 1 and not share.any():
         return rows[top[0] : top[-1] + 1]
+    shares = share.reshape(-1, *(1,) * (rows.ndim - 1))
     starts = [0, *(np.flatnonzero(np.diff(top)) + 1), len(top)]
+    if len(top) < 4 * len(starts):  # hardly any together
+        np.take(rows, top, axis=0, out=out, mode="clip")
+        np.take(rows, top + 1, axis=0, out=spare, mode="clip")
+        spare -= out
+        spare *= shares
+        out += spare
+        return out
     for start, stop in pairwise(starts):
         upper, lower = rows[top[start]], rows[min(top[start] + 1, len(rows) - 1)]
-        np.multiply(share[start:stop].reshape(-1, *(1,) * upper.ndim), lower - upper, out=out[start:stop])
+        np.multiply(shares[start:stop], lower - upper, out=out[start:stop])
         out[start:stop] += upper
     return out
 

@@ -25,7 +25,8 @@ __all__ = ["Chroma", "available_threads", "fuse", "fuse_raster", "pool"]
 
 Array = np.ndarray[Any, Any]
 
-GUIDE_PIXELS = 2_000_000  # the edge-aware step works on at most so many
+GUIDE_PIXELS = 2_000_000  # of the small copy of the photo, more or less
+EDGE_PIXELS = 1_000_000  # the edge-aware step works on at most so many
 SMALL = 100_000  # pixels below which threads cost more than they save
 BAND_ROWS = 96  # rows whose chroma is widened together
 STRIP_PIXELS = 65_536  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
@@ -108,7 +109,7 @@ def pool(threads: int | None, raster: Raster) -> Iterator[Executor | None]:
 def _factor(chroma: Chroma, raster: Raster) -> int:
     """How many times the chroma is enlarged with its edges kept: up to the photo's size, or as far as memory goes."""
     rows, columns = chroma.ab.shape[:2]
-    most = int((GUIDE_PIXELS / (rows * columns)) ** 0.5)
+    most = int((EDGE_PIXELS / (rows * columns)) ** 0.5)
     wanted = max(raster.height / chroma.height, raster.width / chroma.width)
     return max(1, min(most, int(np.ceil(wanted))))
 
@@ -143,6 +144,6 @@ def _band(raster: Raster, planes: Array, covered: tuple[float, float], space: Rg
         stop = min(start + step, bottom - top)
         inner = upper[start:stop] - first
         near = wide[inner[0] : inner[-1] + 2]
-        shift = blend_rows(near, inner - inner[0], share[start:stop], strip.shift_room(stop - start, width))
+        shift = blend_rows(near, inner - inner[0], share[start:stop], *strip.shift_room(stop - start, width))
         strip.colour(space, pixels[start:stop], shift, out[start:stop])
     raster.keep(top, bottom, out)

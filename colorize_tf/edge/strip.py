@@ -45,9 +45,10 @@ class Strip:
             strip = _kept.strip = cls(size)
         return strip
 
-    def shift_room(self, rows: int, width: int) -> Array:
-        """float32 [rows,2,width] for the chroma of the next call."""
-        return self._shift[: 2 * rows * width].reshape(rows, 2, width)
+    def shift_room(self, rows: int, width: int) -> tuple[Array, Array]:
+        """float32 [rows,2,width] for the chroma of the next call, and as much again to make it with."""
+        size = 2 * rows * width
+        return self._shift[:size].reshape(rows, 2, width), self._linear.reshape(-1)[:size].reshape(rows, 2, width)
 
     def colour(self, space: RgbSpace, pixels: Array, shift: Array, out: Array) -> None:
         """[n,W] or [n,W,3] + shift float32 [n,2,W] (a/500, -b/200) -> out [n,W,≥3], channels R, G, B."""
