@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -288,6 +289,20 @@ def test_a_target_that_is_a_folder_or_under_a_file(album, tmp_path, run):
     code, _, err = run(album / "b.png", "-o", f"{album}/notes.txt/new/")
     assert code == 1
     assert "could not be written" in err
+
+
+def test_a_result_that_outgrows_what_there_is_leaves_nothing(album):
+    # A limit on the size of files fails in the middle of writing, as a full disk does.
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
+
+    before = files(album)
+    process = start(album / "b.png", preexec_fn=limit)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (1, b"")
+    assert b"b.colorized.png: could not be written: File too large" in err
+    assert b"Traceback" not in err
+    assert files(album) == before
 
 
 def test_a_full_disk_stops_the_run(album, run, monkeypatch):

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -249,6 +250,23 @@ def test_pages_do_not_fit_into_a_jpeg():
     content = saved(gray(), "TIFF", save_all=True, append_images=[gray(1)])
     with pytest.raises(InputError, match="only TIFF"):
         colorized(content, "JPEG")
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
+def test_of_an_animation_the_first_frame_is_taken_and_said_so(format):
+    notes = []
+    content = saved(gray(), format, save_all=True, append_images=[gray(1), gray(2)], duration=100)
+    image = opened(colorized(content, "PNG", notes=notes))
+    assert image.size == (90, 60)
+    assert notes == ["only the first of its 3 frames was colorized"]
+
+
+def test_what_pillow_merely_thinks_is_not_shown_but_the_warnings_of_others_are(recwarn):
+    content = saved(gray(), "JPEG", exif=camera_exif()[:60])
+    with open_photo(content) as reader:
+        next(reader.photos())
+        warnings.warn("mine", stacklevel=1)
+    assert [str(warning.message) for warning in recwarn] == ["mine"]
 
 
 def test_the_quality_of_a_jpeg_is_kept_within_reason():

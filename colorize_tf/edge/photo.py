@@ -43,7 +43,9 @@ class Reader:
         self._image, self._content, self._where, self._max_pixels = image, content, where, max_pixels
         self.format = "JPEG" if image.format == "MPO" else str(image.format)
         # Frames of an animation are not pages, and of a camera's MPO the second is for the other eye.
-        self.pages = int(getattr(image, "n_frames", 1)) if self.format == "TIFF" else 1
+        count = int(getattr(image, "n_frames", 1))
+        self.pages = count if self.format == "TIFF" else 1
+        self.frames = 1 if self.format in ("TIFF", "JPEG") else count
 
     def photos(self, keep_deep: bool = False) -> Iterator[Photo]:
         """The pages one after another; `keep_deep` gives 16-bit ones as such, if the extra photo16 is installed."""
@@ -69,6 +71,8 @@ class Reader:
         photo = as_photo(image, turn, metadata, keep_deep, last=self.pages == 1)
         if shallow:
             photo.notes.append(deep.MISSING)
+        if self.frames > 1:
+            photo.notes.append(f"only the first of its {self.frames} frames was colorized")
         return photo
 
     def _deep_photo(self, page: int) -> Photo:
@@ -90,8 +94,7 @@ def open_photo(
     where = shorten(name or (str(source) if not isinstance(source, bytes) else "input"))
     with _errors(where):
         opened: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115
-    with opened as content, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow thinks of odd files is no news to the reader of our output
+    with opened as content:
         with _errors(where):
             formats = [*FORMATS, *_heif(content)]
             with _pixel_limit():
@@ -188,9 +191,11 @@ def _pixel_limit() -> Iterator[None]:
 
 @contextmanager
 def _errors(where: str) -> Iterator[None]:
-    """Whatever a decoder raises on a damaged file becomes one clear line."""
+    """Whatever a decoder raises on a damaged file becomes one clear line; what it merely thinks of it, nothing."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except InputError as error:
         if error.argument == where:
             raise
