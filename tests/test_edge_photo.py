@@ -615,6 +615,13 @@ def test_what_is_no_photo_is_one_clear_line(content):
     assert "\n" not in str(caught.value)
 
 
+def test_a_pillow_without_some_formats_opens_the_others(monkeypatch):
+    monkeypatch.setattr("colorize_tf.edge.photo.features.check", lambda _: False)
+    assert opened_size(saved(gray(), "TIFF")) == (90, 60)
+    with pytest.raises(InputError, match="must be a photo"):
+        opened_size(saved(gray(), "WEBP"))
+
+
 def test_floating_point_is_refused():
     image = Image.fromarray(np.zeros((9, 9), np.float32))
     with pytest.raises(InputError, match="whole numbers"):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from colorize_tf.edge import deep
 from colorize_tf.edge.modes import UPRIGHT, Metadata, Photo, as_photo, deep_photo
@@ -30,6 +30,7 @@ Array = np.ndarray[Any, Any]
 MAX_PIXELS = 250_000_000
 # Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
+FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}  # what Pillow may have been built without
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 # TIFF tags that describe how the pixels lie in the old file, and must not be copied to a new one.
 STRUCTURE = {*range(0xFE, 0x104), 0x106, 0x10A, *range(0x111, 0x11E), 0x128, 0x129, *range(0x13D, 0x146), 0x14A}
@@ -96,7 +97,8 @@ def open_photo(
         opened: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115
     with opened as content:
         with _errors(where):
-            formats = [*FORMATS, *_heif(content)]
+            formats = [name for name in FORMATS if name not in FEATURES or features.check(FEATURES[name])]
+            formats += _heif(content)
             with _pixel_limit():
                 image = Image.open(content, formats=formats)
             _check_size(image, where, max_pixels)
