@@ -12,7 +12,6 @@ from tensorflow.lite.python.convert import ConverterError
 
 from colorize_tf.errors import RunError, shorten
 
-from .bias import correct_last_biases
 from .flatbuffer import Graph
 from .quantize import quantize
 from .recipes import Recipe
@@ -38,8 +37,7 @@ def convert(source: Source, recipe: Recipe, samples: Sequence[Mapping[str, np.nd
         except ConverterError as error:
             raise RunError(f"{recipe.name}: the converter refuses this network: {shorten(str(error))}") from error
     if recipe.static:
-        quantized = quantize(content, samples, recipe.activations)
-        content = correct_last_biases(quantized, content, samples) if recipe.activations == "int8" else quantized
+        content = quantize(content, samples, recipe.activations)
     graph = Graph(content)
     graph.rename_ends()
     graph.model.description = f"colorize_tf {source.run.config.model.name} {recipe.name}"

@@ -25,26 +25,41 @@ __all__ = ["fine_tune"]
 
 # The axes of a kernel that one output channel owns: rounded with one step.
 KERNEL_AXES = {layers.Conv2D: (0, 1, 2), layers.Conv2DTranspose: (0, 1, 3), layers.DepthwiseConv2D: (0, 1)}
+EQUALIZING = (layers.Conv2D, layers.Conv2DTranspose)
+CARRIERS = (
+    layers.LeakyReLU, layers.ReLU, layers.Concatenate, layers.Dropout, layers.UpSampling2D, layers.MaxPooling2D,
+)  # fmt: skip
 UNCHANGED = (layers.Dropout, layers.Reshape, layers.Identity)  # give the numbers they are given
 
 
 class Round(layers.Layer):
-    """Rounds to 255 steps between the least and the greatest value it met while it was `observing`."""
+    """Rounds to 255 steps between the least and the greatest value it met while it was `observing`.
+
+    All channels share a range, as they do in a file; but where conversion will equalize them, each has its own.
+    """
 
     observing = True
 
-    def build(self, shape: tuple[int | None, ...]) -> None:  # noqa: ARG002
-        self.low = self.add_weight(name="low", shape=(), initializer="zeros", trainable=False)
-        self.high = self.add_weight(name="high", shape=(), initializer="zeros", trainable=False)
+    def __init__(self, *, equalized: bool) -> None:
+        super().__init__()
+        self.equalized = equalized
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.low = self.add_weight(name="low", shape=shape[-1:], initializer="zeros", trainable=False)
+        self.high = self.add_weight(name="high", shape=shape[-1:], initializer="zeros", trainable=False)
 
     def call(self, inputs: Any) -> Any:
         low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
         if self.observing:
-            self.low.assign(tf.minimum(low, tf.reduce_min(inputs)))
-            self.high.assign(tf.maximum(high, tf.reduce_max(inputs)))
+            axes = list(range(len(inputs.shape) - 1))
+            self.low.assign(tf.minimum(low, tf.reduce_min(inputs, axes)))
+            self.high.assign(tf.maximum(high, tf.reduce_max(inputs, axes)))
             return inputs
+        if not self.equalized:
+            low, high = tf.zeros_like(low) + tf.reduce_min(low), tf.zeros_like(high) + tf.reduce_max(high)
         # A channel that is always 0 has a range of nothing, which would divide by zero.
-        return tf.quantization.fake_quant_with_min_max_vars(inputs, low, tf.maximum(high, low + 1e-6))
+        high = tf.maximum(high, low + 1e-6)
+        return tf.quantization.fake_quant_with_min_max_vars_per_channel(inputs, low, high)
 
 
 def fine_tune(
@@ -53,38 +68,49 @@ def fine_tune(
     *,
     steps: int,
     batch: int = 8,
-    learning_rate: float = 1e-4,
+    learning_rate: float = 3e-5,
 ) -> Source:
     """A network and inputs for it -> the same with weights that bear 8 bits; `source` itself stays as it is."""
-    tuned = source.copy()
-    networks = tuned.networks()
+    simulated = source.copy()
+    networks = simulated.networks()
     roundings: list[Round] = []
+    kernels: list[layers.Layer] = []
     for name, network in networks.items():
-        rounded = _rounded(network)
+        readers = _readers(network)
+        inner = _between_convolutions(network, readers)
+        rounded = _rounded(network, readers, inner)
         roundings += [layer for layer in rounded.layers if isinstance(layer, Round)]
-        setattr(tuned.model, name, rounded)
+        kernels += [layer for layer in inner if type(layer) in KERNEL_AXES]
+        setattr(simulated.model, name, rounded)
 
-    observe = tf.function(lambda inputs: tuned.model.colorize(**inputs), autograph=False)
+    observe = tf.function(lambda inputs: simulated.model.colorize(**inputs), autograph=False)
     for sample in samples:
         observe({name: tf.constant(value) for name, value in sample.items()})
     for rounding in roundings:
         rounding.observing = False
     variables = [weight for network in networks.values() for weight in network.trainable_weights]
-    step = _step(source.model, tuned.model, variables, keras.optimizers.Adam(learning_rate))
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    step = _step(source.model, simulated.model, kernels, variables, keras.optimizers.Adam(rate))
     random = np.random.default_rng(0)
     groups = _of_one_shape(samples)
     for _ in tqdm(range(steps), desc="fine-tuning", unit="step", disable=None):
         group = groups[random.choice(len(groups), p=[len(group) / len(samples) for group in groups])]
         chosen = [samples[index] for index in random.choice(group, batch)]
         step({name: tf.concat([sample[name] for sample in chosen], axis=0) for name in source.intake.inputs})
-    for name, network in networks.items():
-        setattr(tuned.model, name, network)
+    tuned = source.copy()
+    for name, network in tuned.networks().items():
+        network.set_weights(networks[name].get_weights())
     return tuned
 
 
-def _step(teacher: keras.Model, student: keras.Model, variables: Sequence[Any], optimizer: Any) -> Any:
+def _step(
+    teacher: keras.Model,
+    student: keras.Model,
+    kernels: Sequence[layers.Layer],
+    variables: Sequence[Any],
+    optimizer: keras.optimizers.Optimizer,
+) -> Any:
     """Makes the function that takes inputs by name and moves the student's colours towards the teacher's."""
-    kernels = [layer for layer in student._flatten_layers() if type(layer) in KERNEL_AXES]
     optimizer.build(variables)
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -111,35 +137,56 @@ def _round_kernel(layer: layers.Layer) -> tf.Tensor:
     return kernel + tf.stop_gradient(tf.round(grid) * step - kernel)
 
 
-def _rounded(network: keras.Model) -> keras.Model:
+def _rounded(network: keras.Model, readers: Mapping[Any, list[Any]], inner: set[Any]) -> keras.Model:
     """The same layers with a `Round` wherever the file will hold an 8-bit tensor."""
-    readers = _readers(network)
-    inner = _between_convolutions(network, readers)
 
     def call(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        if type(layer) in KERNEL_AXES and not isinstance(args[0]._keras_history.operation, (Round, *UNCHANGED)):
-            producer = args[0]._keras_history.operation
-            if producer not in inner:
-                args = (Round()(args[0]), *args[1:])
+        if layer in inner and type(layer) in KERNEL_AXES and args[0]._keras_history.operation not in known:
+            args = (Round(equalized=False)(args[0]), *args[1:])  # what enters the first convolution
         given = layer(*args, **kwargs)
-        return Round()(given) if layer in inner and not _fused(layer, readers) else given
+        known.add(layer)
+        if layer not in inner or isinstance(layer, UNCHANGED) or _fused(layer, readers):
+            return given
+        rounding = Round(equalized=layer in equalized)
+        known.add(rounding)
+        return rounding(given)
 
+    known: set[Any] = set()
+    equalized = _equalized(network, readers)
     return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=call)
 
 
 def _between_convolutions(network: keras.Model, readers: Mapping[Any, list[Any]]) -> set[Any]:
-    """The operations from the first convolution to the last one, with the norm that belongs to it."""
+    """The operations from the first convolution to what the last ones read; those stay float32 in the file."""
     after: set[Any] = set()
     for operation in network.operations:
         if operation in after or type(operation) in KERNEL_AXES:
             after.update((operation, *readers.get(operation, ())))
-    inner: set[Any] = set()
+    before: set[Any] = set()
+    for operation in reversed(network.operations):
+        if any(reader in before or type(reader) in KERNEL_AXES for reader in readers.get(operation, ())):
+            before.add(operation)
+    return after & before
+
+
+def _equalized(network: keras.Model, readers: Mapping[Any, list[Any]]) -> set[Any]:
+    """The operations whose channels conversion scales to like size: see `equalize`."""
+    carrying: set[Any] = set()  # let a factor pass, and so does all that reads them, up to a convolution
     for operation in reversed(network.operations):
         following = readers.get(operation, [])
-        if type(operation) in KERNEL_AXES or any(reader in inner for reader in following):
-            inner.add(operation)
-            inner.update(reader for reader in following if isinstance(reader, layers.BatchNormalization))
-    return {operation for operation in inner & after if not isinstance(operation, UNCHANGED)}
+        passes = [
+            type(reader) in EQUALIZING or (reader in carrying and isinstance(reader, CARRIERS)) for reader in following
+        ]
+        norm = len(following) == 1 and isinstance(following[0], layers.BatchNormalization) and following[0] in carrying
+        unbounded = getattr(operation, "max_value", None) is None
+        if following and unbounded and (all(passes) or norm):
+            carrying.add(operation)
+    made: set[Any] = set()
+    for operation in network.operations:
+        inputs = [maker for maker, following in readers.items() if operation in following]
+        if operation in carrying and (type(operation) in EQUALIZING or all(maker in made for maker in inputs)):
+            made.add(operation)
+    return made
 
 
 def _fused(layer: layers.Layer, readers: Mapping[Any, list[Any]]) -> bool:

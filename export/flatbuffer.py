@@ -92,6 +92,44 @@ class Graph:
         """A constant tensor's values, flat."""
         return np.frombuffer(bytes(self.model.buffers[self.tensors[index].buffer].data), dtype)
 
+    def hide(self, nodes: Sequence[Node]) -> dict[str, tuple[Any, int, Any]]:
+        """Makes custom operators of these, which tools leave alone, and forgets ranges that only they need.
+
+        Returns what `reveal` needs to undo it, in this graph or in one made of it.
+        """
+        hidden: dict[str, tuple[Any, int, Any]] = {}
+        outputs = {node.outputs[0] for node in nodes}
+        for operator in self.model.subgraphs[0].operators:
+            if int(operator.outputs[0]) in outputs:
+                name = f"hidden {len(hidden)}"
+                code = self.model.operatorCodes[operator.opcodeIndex]
+                hidden[name] = (code, operator.builtinOptionsType, operator.builtinOptions)
+                custom = schema.OperatorCodeT()
+                custom.builtinCode = custom.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+                custom.customCode, custom.version = name.encode(), 1
+                self._retype(operator, custom, 0, None)
+        for index, tensor in enumerate(self.tensors):
+            if outputs.issuperset(user.outputs[0] for user in self.users.get(index, [])):
+                tensor.quantization = None
+        return hidden
+
+    def reveal(self, hidden: Mapping[str, tuple[Any, int, Any]]) -> None:
+        """Undoes `hide`."""
+        for operator in self.model.subgraphs[0].operators:
+            name = _operator(self.model.operatorCodes[operator.opcodeIndex]).removeprefix("CUSTOM ")
+            if name in hidden:
+                self._retype(operator, *hidden[name])
+        operators = [operator for subgraph in self.model.subgraphs for operator in subgraph.operators]
+        used = sorted({operator.opcodeIndex for operator in operators})
+        self.model.operatorCodes = [self.model.operatorCodes[index] for index in used]
+        for operator in operators:
+            operator.opcodeIndex = used.index(operator.opcodeIndex)
+
+    def _retype(self, operator: Any, code: Any, options_type: int, options: Any) -> None:
+        self.model.operatorCodes.append(code)
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.builtinOptionsType, operator.builtinOptions, operator.customOptions = options_type, options, None
+
     def limit_version(self, operator: str, version: int) -> None:
         """Marks all operators of this name as runnable by runtimes that know `version` of them."""
         for code in self.model.operatorCodes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,7 @@ from colorize_tf.export.recipes import CHROMA_TOLERANCE, RECIPES, Bounds, find_r
 from colorize_tf.export.scenes import Intake, choose_photos, make_scenes
 from colorize_tf.export.source import Source, open_source_graph, refuse_what_int8_breaks
 from colorize_tf.models import build
-from colorize_tf.predict import Run, load_run
-
-from .export_runs import trained_run
+from colorize_tf.predict import Run
 
 
 def untrained(name: str = "pix2pix-lab", **options: Any) -> Run:
@@ -166,20 +165,38 @@ def test_a_file_of_any_size_sees_photos_in_their_proportions() -> None:
 # === Fine-tuning ===
 
 
-def with_outlier_channels(source: Source, factor: float) -> Source:
-    """The same function with a few channels `factor` times as large between layers: poison to one scale per tensor."""
-    network = source.model.generator
-    for level in range(1, 4):
-        norm, down = network.get_layer(f"down{level}_norm"), network.get_layer(f"down{level + 1}")
-        up = network.get_layer(f"up{4 - level}")
-        gamma, beta, mean, variance = norm.get_weights()
-        scale = np.where(np.arange(len(gamma)) < max(1, len(gamma) // 8), factor, 1.0).astype(np.float32)
-        norm.set_weights([gamma * scale, beta * scale, mean, variance])
-        down.set_weights([down.get_weights()[0] / scale[:, None], *down.get_weights()[1:]])
-        kernel = up.get_weights()[0].copy()
-        kernel[..., -len(scale) :] /= scale
-        up.set_weights([kernel, *up.get_weights()[1:]])
-    return source
+class Uneven(keras.Model):
+    """Channels of very different size between ReLU6, where nothing can be equalized: what 8 bits hurt."""
+
+    size = 32
+
+    def __init__(self) -> None:
+        super().__init__()
+        keras.utils.set_random_seed(4)
+        random = np.random.default_rng(2)
+
+        def block(x: Any, layer: keras.Layer) -> Any:
+            x, norm = layer(x), keras.layers.BatchNormalization()
+            x = norm(x)
+            norm.gamma.assign(random.lognormal(0, 2.5, norm.gamma.shape))
+            norm.beta.assign(random.normal(0, 0.5, norm.beta.shape))
+            return keras.layers.ReLU(6.0)(x)
+
+        inputs = keras.Input((32, 32, 1))
+        x = block(inputs, keras.layers.Conv2D(16, 3, 2, "same", use_bias=False))
+        for _ in range(3):
+            y = block(x, keras.layers.DepthwiseConv2D(3, 1, "same", use_bias=False))
+            x = keras.layers.Add()([x, block(y, keras.layers.Conv2D(16, 1, use_bias=False))])
+        x = keras.layers.UpSampling2D(2, interpolation="bilinear")(x)
+        last = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer=keras.initializers.RandomNormal(0, 0.02))
+        self.network = keras.Model(inputs, keras.ops.tanh(last(x)))
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    def colorize(self, luma: Any) -> Any:
+        return 110.0 * self.network(luma / 50.0 - 1.0, training=False)
 
 
 def test_fine_tuning_helps_a_network_that_8_bits_hurt(tmp_path: Path) -> None:
@@ -187,11 +204,8 @@ def test_fine_tuning_helps_a_network_that_8_bits_hurt(tmp_path: Path) -> None:
     from colorize_tf.export.drift import measure_drift
     from colorize_tf.export.probe import Tflite
 
-    source = open_source_graph(load_run(trained_run(tmp_path / "run")), None)
-    before = source(luma())
-    source = with_outlier_channels(source, 60.0)
-    assert np.allclose(source(luma()), before, atol=1e-2)
-    calibration, judged = choose_photos(source.run.config.data, None, (24, 12))
+    source = open_source_graph(replace(untrained(), model=Uneven()), None)
+    calibration, judged = choose_photos(DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2), None, (24, 12))
     samples = [scene.inputs for scene in make_scenes(calibration, source.intake)]
     scenes = [scene.inputs for scene in make_scenes(judged, source.intake)]
     wanted = [source(scene) for scene in scenes]
@@ -200,8 +214,10 @@ def test_fine_tuning_helps_a_network_that_8_bits_hurt(tmp_path: Path) -> None:
         path = tmp_path / "model.tflite"
         path.write_bytes(convert(network, RECIPES["static_wi8_ai8"], samples))
         file = Tflite("ai-edge-litert", str(path), 1)
-        return measure_drift([s["luma"] for s in scenes], wanted, [file.run(s) for s in scenes]).rgb_mean
+        drift = measure_drift([s["luma"] for s in scenes], wanted, [file.run(s) for s in scenes])
+        assert drift.chroma > 5
+        return drift.rgb_mean
 
-    tuned = fine_tune(source, samples, steps=80)
+    tuned = fine_tune(source, samples, steps=150)
     assert np.array_equal(source(scenes[0]), wanted[0])  # the source itself is left alone
-    assert drift_of(tuned) > drift_of(source) + 1.0
+    assert drift_of(tuned) > drift_of(source) + 0.5
