@@ -622,6 +622,12 @@ def test_a_pillow_without_some_formats_opens_the_others(monkeypatch):
         opened_size(saved(gray(), "WEBP"))
 
 
+def test_a_pillow_that_cannot_write_a_format_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr("colorize_tf.edge.write.features.check", lambda _: False)
+    with pytest.raises(InputError, match="built without it"):
+        colorized(saved(gray()), "AVIF")
+
+
 def test_floating_point_is_refused():
     image = Image.fromarray(np.zeros((9, 9), np.float32))
     with pytest.raises(InputError, match="whole numbers"):

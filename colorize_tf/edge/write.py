@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, features
 
 from colorize_tf.edge import deep
 from colorize_tf.edge.card import Card
@@ -151,6 +151,8 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         pixels = pixels.convert("RGB")
     if format == "HEIF":
         _register_heif()
+    elif format in ("AVIF", "WEBP") and not features.check(format.lower()):
+        raise InputError("--format", "this Pillow was built without it", format, "pip install -U Pillow")
     pixels.save(target, format=format, **options)
 
 
