@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.datasets.synthetic import scene
 from colorize_tf.edge import TfliteColorizer
 from colorize_tf.edge.card import read_model, sidecar
+from colorize_tf.edge.network import Options
 from colorize_tf.export import verify
 from colorize_tf.export.__main__ import main
 from colorize_tf.export.recipes import RECIPES
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 
 from .export_runs import trained_run
+
+ROOT = Path(__file__).resolve().parents[1]
+BOARD_SCRIPT = ROOT / "examples" / "edge" / "colorize_board.py"
+# This Python, which has ai-edge-litert, and that of `make test-edge`, which has tflite-runtime, where it was made.
+BOARD_PYTHONS = [sys.executable, *map(str, ROOT.glob(".venv-tflite/bin/python"))]
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +87,23 @@ def test_the_edge_wrapper_paints_what_the_run_paints(
     assert by_file.shape == photo.shape
     assert np.abs(rgb_to_lab(by_file / 255.0)[..., 1:]).mean() > 3
     assert picture_distance(by_file, by_run) < levels
+
+
+@pytest.mark.parametrize("python", BOARD_PYTHONS, ids=lambda path: Path(path).parts[-3])
+def test_the_board_script_paints_what_the_wrapper_paints(
+    exported: dict[str, Path], tmp_path: Path, python: str
+) -> None:
+    source, target = tmp_path / "photo.png", tmp_path / "coloured.png"
+    photo = scene(78, (96, 120))
+    Image.fromarray(photo).save(source)
+    # Isolated: the script has to do without the package.
+    command = [python, "-I", str(BOARD_SCRIPT), str(exported["static_wi8_ai8"]), str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    golden = TfliteColorizer(exported["static_wi8_ai8"], options=Options(levels=False, edges=False))(photo)
+    with Image.open(target) as image:
+        off = np.abs(np.asarray(image).astype(int) - golden)
+    assert off.mean() <= 0.5 and np.quantile(off, 0.999) <= 4 and off.max() <= 12
 
 
 def test_the_card_is_inside_and_beside(exported: dict[str, Path]) -> None:
