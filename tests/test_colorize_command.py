@@ -54,7 +54,7 @@ def run(capsys):
 
 def start(*words, **options):
     """Starts the command in a process of its own."""
-    command = [sys.executable, "-m", "colorize_tf", *map(str, words), "--model", str(MODEL)]
+    command = [sys.executable, "-m", "colorize_tf", "--model", str(MODEL), *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
@@ -390,6 +390,14 @@ def test_workers_do_a_folder(tmp_path):
     assert sorted(row["status"] for row in rows) == ["done"] * 8 + ["failed"]
     assert b"8 colorized, 1 failed" in err
     assert b"XNNPACK" not in err
+
+
+def test_workers_with_a_model_that_is_none_say_so_once(album):
+    process = start(album, "--workers", "2", "--model", album / "notes.txt")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (2, b"")
+    assert err.count(b"\n") == 1
+    assert b"notes.txt" in err
 
 
 def test_ctrl_c_leaves_nothing_partial(tmp_path):

@@ -22,8 +22,8 @@ AHEAD = 2  # jobs that wait at each worker, so that none is idle
 
 def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[Result]:
     """Colorizes jobs, with more than one worker in processes of their own."""
+    colorizer = make_colorizer(settings)  # for workers too: what is wrong with the model is said once, and by us
     if workers < 2:
-        colorizer = make_colorizer(settings)
         for job in jobs:
             yield colorize_file(job, colorizer, settings)
         return
