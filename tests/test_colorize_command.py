@@ -95,6 +95,7 @@ def test_a_second_run_skips_what_is_done(album, run):
     assert (code, out) == (0, "")
     assert "1 there already" in err
     assert (album / "a.colorized.jpg").stat().st_mtime_ns == made
+    assert run(album / "a.jpg", model=album / "notes.txt")[0] == 0  # nothing to do needs no model
     assert run(album / "a.jpg", "--overwrite")[0] == 0
     assert (album / "a.colorized.jpg").stat().st_mtime_ns > made
 

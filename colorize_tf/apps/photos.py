@@ -8,13 +8,14 @@ import json
 import signal
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
 
 from colorize_tf import __version__
 from colorize_tf.apps.batch import run_jobs
-from colorize_tf.apps.selection import select
+from colorize_tf.apps.selection import is_there, select
 from colorize_tf.apps.watch import arrivals
 from colorize_tf.apps.work import Result, Settings, colorize_bytes, make_colorizer
 from colorize_tf.edge import Hint
@@ -121,10 +122,14 @@ def run(argv: Sequence[str]) -> int:
     chosen = select(given.photos, given.output, suffix, given.recursive)
     if settings.hints and len(chosen) > 1:
         raise InputError("--hint", "must go with one photo", f"{len(chosen)} photos")
-    workers = _workers(given.workers, len(chosen))
+    done = {job for job in chosen if is_there(job.target) and not settings.overwrite}
+    waiting = [job for job in chosen if job not in done]
+    workers = _workers(given.workers, len(waiting))
     if workers > 1 and settings.threads is None:
         settings = _settings(given, threads=1)
-    return _report(run_jobs(chosen, settings, workers), len(chosen), given.json)
+    skipped = (Result(str(job.source), str(job.target), "skipped") for job in chosen if job in done)
+    working = run_jobs(waiting, settings, workers) if waiting else ()  # nothing to do needs no model
+    return _report(chain(skipped, working), len(chosen), given.json)
 
 
 def _settings(given: argparse.Namespace, threads: int | None = None) -> Settings:
