@@ -50,7 +50,7 @@ def picture(luma: np.ndarray, ab: np.ndarray) -> np.ndarray:
         planes = [Image.fromarray(ab[0, ..., channel]) for channel in range(2)]
         larger = [np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR)) for plane in planes]
         ab = np.stack(larger, axis=-1)[None]
-    rgb = lab_to_rgb(gamut_clip(np.concatenate([luma, ab], axis=-1)[0]))
+    rgb: np.ndarray = lab_to_rgb(gamut_clip(np.concatenate([luma, ab], axis=-1)[0]))
     return (rgb * 255.0 + 0.5).astype(np.uint8)
 
 

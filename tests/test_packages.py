@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,3 +21,10 @@ def test_export_is_one_package_under_two_names() -> None:
     from colorize_tf.export import recipes
 
     assert Path(recipes.__file__) == ROOT / "export" / "recipes.py"
+
+
+def test_nothing_but_a_command_line_depends_on_export() -> None:
+    """Exporting is the last step; what trains, paints or serves must not need the converter."""
+    sources = [path for path in (ROOT / "colorize_tf").rglob("*.py") if "export" in path.read_text(encoding="utf-8")]
+    imports = re.compile(r"^\s*(from|import) +(colorize_tf\.)?export\b|import export\b", re.MULTILINE)
+    assert [path for path in sources if imports.search(path.read_text(encoding="utf-8"))] == []
