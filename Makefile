@@ -27,6 +27,10 @@ $(BOARD)/.ready: requirements/tflite-runtime.lock
 	  touch $@; \
 	else echo "skipped: the tests with tflite-runtime, which needs Python 3.11. Run them by: make PYTHON=python3.11 test-edge"; fi
 
+# The tests of what runs on a board, in the board's own environment.
+BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite card fusion enlarge example) tests/test_colorize_command.py
+ON_BOARD = @if [ -e $(BOARD)/.ready ]; then PYTHONPATH=. $(BOARD)/bin/python -m pytest $(BOARD_TESTS); fi
+
 demo: $(VENV)/.ready  ## train for two minutes on generated pictures, evaluate, and show before/after
 	rm -rf out/demo
 	$(PY) -m colorize_tf.train --preset pix2pix-lab --data synthetic:256 --size 64 --base-width 16 --minutes 2 --out out/demo
@@ -47,9 +51,11 @@ contracts: $(VENV)/.ready  ## import-linter: who may import whom
 
 unit: $(VENV)/.ready $(BOARD)/.ready  ## pytest, two workers
 	$(PY) -m pytest -n 2 --dist loadscope
+	$(ON_BOARD)
 
 test-edge: $(VENV)/.ready $(BOARD)/.ready  ## the edge alone, in every runtime
 	$(PY) -m pytest -n 2 --dist loadscope tests/test_edge_*.py tests/test_colorize_command.py
+	$(ON_BOARD)
 
 coverage: $(VENV)/.ready $(BOARD)/.ready  ## the tests again, with branch coverage
 	$(PY) -m pytest -n 2 --dist loadscope --cov --cov-report=term

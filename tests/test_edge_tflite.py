@@ -23,6 +23,8 @@ from colorize_tf.edge.space import SRGB
 from colorize_tf.errors import InputError, RunError
 
 MODELS = Path(__file__).parent / "golden" / "models"
+EDGE = "colorize_tf.edge"  # where the bundled model lies
+SLOW_ON_INT8 = Runtime("tflite-runtime", find_runtime().interpreter)
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +281,46 @@ def test_options_have_bounds(options):
 
 def test_without_a_bundled_model_the_error_names_the_flag(monkeypatch):
     monkeypatch.setattr(tflite_module, "BUNDLED", "absent.tflite")
-    with pytest.raises(InputError, match="--model"):
+    with pytest.raises(InputError, match="--model") as caught:
+        TfliteColorizer()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def bundled(tmp_path, monkeypatch):
+    """The package's folder with stand-ins for the models that ship: an int8 file and its float16 twin."""
+    for name, source, twin in (
+        (tflite_module.BUNDLED, "tiny-fixed-int8", "mobile-float16.tflite"),
+        ("mobile-float16.tflite", "tiny-fixed", None),
+    ):
+        content, card = read_model(MODELS / f"{source}.tflite")
+        write_model(tmp_path / name, content, replace(card, name="mobile", twin=twin))
+    monkeypatch.setattr(tflite_module.resources, "files", lambda package: tmp_path if package == EDGE else None)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("runtime", "recipe"), [(SLOW_ON_INT8, "float16"), (None, "static_wi8_ai8")])
+def test_the_bundled_model_needs_no_name(bundled, monkeypatch, runtime, recipe):
+    monkeypatch.setattr(runtime_module.platform, "machine", lambda: "x86_64" if runtime else "aarch64")
+    if runtime:
+        monkeypatch.setattr(tflite_module, "find_runtime", lambda _: runtime)
+    colorizer = TfliteColorizer(threads=1)
+    assert (colorizer.card.name, colorizer.card.recipe) == ("mobile", recipe)
+    image = gray()
+    plain = colorizer(image)
+    for other in (
+        colorizer(image, hints=[Hint(60, 45, (255, 0, 0))]),
+        TfliteColorizer(threads=1, options=Options(vivid=1.0))(image),
+    ):
+        assert np.abs(other.astype(int) - plain).max() > 10
+
+
+def test_a_damaged_bundled_model_is_refused(bundled):
+    path = bundled / tflite_module.BUNDLED
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"mobile\.tflite: must match the checksum"):
         TfliteColorizer()
 
 
@@ -322,8 +363,7 @@ def test_an_unknown_runtime_is_refused():
 
 
 def test_where_int8_is_slow_the_twin_is_taken(monkeypatch):
-    slow = Runtime("tflite-runtime", find_runtime().interpreter)
-    monkeypatch.setattr(tflite_module, "find_runtime", lambda _: slow)
+    monkeypatch.setattr(tflite_module, "find_runtime", lambda _: SLOW_ON_INT8)
     monkeypatch.setattr(runtime_module.platform, "machine", lambda: "x86_64")
     assert TfliteColorizer(MODELS / "tiny-fixed-int8.tflite").card.recipe == "float16"
     monkeypatch.setattr(runtime_module.platform, "machine", lambda: "aarch64")
