@@ -22,11 +22,12 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from colorize_tf.config import PRESETS, RunConfig, with_values
+from colorize_tf.config import RunConfig, with_values
 from colorize_tf.errors import command_line
+from colorize_tf.presets import PRESETS
 from colorize_tf.quiet import load_tensorflow
 
-UNTIMED = 6  # steps after a change; the stream prepares four batches ahead
+UNTIMED = 6  # steps after a change, fewer where steps are long; the stream prepares four batches ahead
 
 
 class Times(NamedTuple):
@@ -63,10 +64,10 @@ def time_in_turns(config: RunConfig, rounds: int, seconds: float) -> tuple[dict[
     same = next(stream)
     sources: dict[str, Callable[[], Any]] = {"memory": lambda: same, "photos": lambda: next(stream)}
     _run(step, sources["photos"], 2)  # traced, and its buffers allocated
-    steps = max(3, round(seconds / _run(step, sources["memory"], 1).wall))
+    steps = max(1, round(seconds / _run(step, sources["memory"], 1).wall))
     times: dict[str, list[Times]] = {name: [] for name in sources}
     for name in _turns(rounds):
-        _run(step, sources[name], UNTIMED)
+        _run(step, sources[name], min(UNTIMED, steps))
         times[name].append(_run(step, sources[name], steps))
     medians = {
         name: Times(*(statistics.median(kind) / steps for kind in zip(*turns, strict=True)))
@@ -100,13 +101,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="example: python benchmarks/real_data_step.py --data folder:photos --size 128 --precision bfloat16",
     )
     parser.add_argument("--data", default="synthetic:200,size=480x640", help="photos (default %(default)s)")
-    parser.add_argument("--presets", nargs="+", default=list(PRESETS), help="which (default all)")
+    both = ["pix2pix-rgb", "pix2pix-lab"]
+    parser.add_argument("--presets", nargs="+", default=both, help=f"which (default {' '.join(both)})")
     parser.add_argument("--size", type=int, help="side of the pictures (default the preset's)")
     parser.add_argument("--batch", type=int, help="photos per step (default the preset's)")
     parser.add_argument("--base-width", type=int, help="filters of the outermost layer (default the preset's)")
     parser.add_argument("--precision", help="float32, bfloat16 or float16 (default the preset's)")
     parser.add_argument("--cache", action="store_true", help="decode all photos once beforehand")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each (default 7)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each (default 5)")
     parser.add_argument("--seconds", type=float, default=5.0, help="about how long a turn takes (default 5)")
     args = parser.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""What a run is made of: frozen dataclasses, the presets with their expected results, and `config.json`.
+"""What a run is made of, as frozen dataclasses, and `config.json`, which is a run written down.
 
 A field is declared once, with its default, its help and its rule. The command line (`flags.py`), the check of a value
 wherever it comes from, and the file in the run folder all follow from that declaration. Nothing here needs TensorFlow.
@@ -16,15 +16,12 @@ from typing import Any
 
 from colorize_tf.atomic import write_text
 from colorize_tf.errors import InputError
+from colorize_tf.families import FAMILIES, Family
 from colorize_tf.fields import Checked, option
 
 __all__ = [
     "CONFIG_VERSION",
-    "FAMILIES",
-    "PRESETS",
     "DataConfig",
-    "Pix2PixConfig",
-    "Preset",
     "RunConfig",
     "TrainConfig",
     "load_config",
@@ -35,6 +32,8 @@ __all__ = [
 
 CONFIG_VERSION = 1  # of config.json; a reader refuses a higher one
 PRECISIONS = ("float32", "bfloat16", "float16")
+SCHEDULES = ("constant", "linear", "cosine")
+SMOKE: dict[str, Any] = {"epochs": 2, "steps_per_epoch": 4, "decay_from": 1, "warmup_epochs": 0, "grid_rows": 2}
 STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
 
 
@@ -69,40 +68,20 @@ class DataConfig(Checked):
 
 
 @dataclass(frozen=True)
-class Pix2PixConfig(Checked):
-    """pix2pix (Isola 2017): U-Net generator, 70x70 PatchGAN discriminator."""
-
-    name: str = option("pix2pix-rgb", "network", choices=("pix2pix-rgb", "pix2pix-lab"))
-    size: int = option(256, "side of the square pictures it learns on, a power of two")
-    base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
-    norm: str = option("batch", "normalisation", choices=("batch", "instance"))
-    upsampling: str = option("transposed", "how the decoder grows", choices=("transposed", "bilinear"))
-    gan_loss: str = option("vanilla", "adversarial loss", choices=("vanilla", "lsgan", "hinge"))
-    l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
-    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
-    dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
-    noise: str = option("train", "dropout in training only, or dropout at inference too", choices=("train", "dropout"))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.size < 32 or self.size & (self.size - 1):
-            raise InputError("--size", "must be a power of two, at least 32", self.size, "Try 128 or 256.")
-
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments that `models.build(self.name, ...)` takes."""
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "name"}
-
-
-@dataclass(frozen=True)
 class TrainConfig(Checked):
     """How long, how precisely, on what, and what is kept."""
 
     epochs: int = option(100, "passes over the training photos", low=1, may_change=True)
     steps_per_epoch: int | None = option(None, "end an epoch after this many steps instead of after all photos", low=1)
     minutes: float | None = option(None, "save and stop after this long; --resume goes on", low=0.0, may_change=True)
-    learning_rate: float = option(2e-4, "of both Adam optimizers", low=0.0)
-    beta_1: float = option(0.5, "first moment decay of both Adam optimizers", low=0.0, high=1.0)
-    pretrain_epochs: int = option(0, "first epochs, with the L1 loss alone", low=0)
+    learning_rate: float = option(2e-4, "of every Adam optimizer", low=0.0)
+    beta_1: float = option(0.5, "first moment decay of every Adam optimizer", low=0.0, high=1.0)
+    beta_2: float = option(0.999, "second moment decay of every Adam optimizer", low=0.0, high=1.0)
+    weight_decay: float = option(0.0, "share of the learning rate by which weights shrink at each step", low=0.0)
+    schedule: str = option("constant", "how the learning rate falls, towards 0 at the last epoch", choices=SCHEDULES)
+    decay_from: int = option(1, "epoch (counted from 1) from which the learning rate falls", low=1)
+    pretrain_epochs: int = option(0, "first epochs, in the network's first phase: the L1 loss alone", low=0)
+    warmup_epochs: int = option(0, "epochs after those, in which the discriminator alone learns", low=0)
     init_from: str | None = option(None, "run, checkpoint or weights file to start from")
     freeze: tuple[str, ...] = option((), "layers not to train, as path patterns such as 'generator/down*'")
     thaw_at: int | None = option(None, "epoch (counted from 1) at which frozen layers join in", low=1)
@@ -119,8 +98,10 @@ class TrainConfig(Checked):
     grid_rows: int = option(6, "validation photos in each sample picture; 0 for none", low=0, may_change=True)
     tensorboard: bool = option(False, "also write events for TensorBoard", may_change=True)
 
-
-FAMILIES: dict[str, type[Pix2PixConfig]] = {"pix2pix-rgb": Pix2PixConfig, "pix2pix-lab": Pix2PixConfig}
+    def optimizer(self) -> dict[str, float]:
+        """The keyword arguments that a network's `compile` takes."""
+        names = ("learning_rate", "beta_1", "beta_2", "weight_decay")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -128,7 +109,7 @@ class RunConfig:
     """Everything that decides a run; `config.json` in the run folder is this."""
 
     preset: str
-    model: Pix2PixConfig
+    model: Family
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     version: int = CONFIG_VERSION
@@ -141,52 +122,10 @@ class RunConfig:
         """The same run shrunk to well under a minute on two cores, on generated pictures."""
         return RunConfig(
             preset=self.preset,
-            model=dataclasses.replace(self.model, size=32, base_width=4),
+            model=dataclasses.replace(self.model, **self.model.SMOKE),
             data=dataclasses.replace(self.data, data="synthetic:24", batch=4, val_count=4, limit=None),
-            train=dataclasses.replace(self.train, epochs=2, steps_per_epoch=4, grid_rows=2),
+            train=dataclasses.replace(self.train, **SMOKE, pretrain_epochs=min(self.train.pretrain_epochs, 1)),
         )
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named starting point together with what to expect of it."""
-
-    name: str
-    summary: str
-    command: str
-    machine: str
-    hours: str
-    score: str
-    config: RunConfig
-
-
-def _preset(name: str, summary: str, *, flags: str, machine: str, hours: str, score: str) -> Preset:
-    command = f"python -m colorize_tf.train --preset {name} --data folder:photos {flags} --out runs/{name}"
-    config = RunConfig(preset=name, model=FAMILIES[name](name=name))
-    return Preset(name, summary, " ".join(command.split()), machine, hours, score, config)
-
-
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        _preset(
-            "pix2pix-rgb",
-            "pix2pix, gray replicated to RGB in, RGB out",
-            flags="",
-            machine="not measured yet",
-            hours="not measured yet",
-            score="not measured yet",
-        ),
-        _preset(
-            "pix2pix-lab",
-            "conditional GAN in Lab: L in, ab out",
-            flags="",
-            machine="not measured yet",
-            hours="not measured yet",
-            score="not measured yet",
-        ),
-    )
-}
 
 
 def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:

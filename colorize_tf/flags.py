@@ -14,15 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from colorize_tf.config import (
-    PRESETS,
-    RunConfig,
-    load_config,
-    unknown_key,
-    with_values,
-)
+from colorize_tf.config import RunConfig, load_config, unknown_key, with_values
 from colorize_tf.errors import InputError
 from colorize_tf.fields import Checked, flag_of
+from colorize_tf.presets import PRESETS
 
 __all__ = ["Arguments", "parse"]
 

@@ -1,7 +1,8 @@
-"""What trains when: the L1-only phase before the adversarial one, and layers frozen until an epoch thaws them."""
+"""What trains when, and how fast: phases of a network, layers frozen until thawed, the learning rate of an epoch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
@@ -10,31 +11,59 @@ import keras
 from colorize_tf.config import TrainConfig
 from colorize_tf.errors import InputError
 
-__all__ = ["Phases", "layer_paths"]
+__all__ = ["Phases", "decay", "layer_paths"]
 
 
 class Phases:
-    """Sets `model.phase` and the trainable layers for an epoch, as a run's options say."""
+    """Sets `model.phase`, the trainable layers and the learning rates for an epoch, as a run's options say.
+
+    Make it of a compiled model before a checkpoint is restored: it takes the rates found for those of the start.
+    """
 
     def __init__(self, model: keras.Model, train: TrainConfig) -> None:
         self.model, self.train = model, train
         self.frozen = _matching(model, train.freeze)
         if train.thaw_at is not None and not train.freeze:
             raise InputError("--thaw-at", "needs --freeze to say which layers", train.thaw_at)
+        *earlier, self.last = model.phases
+        lengths = {"--pretrain-epochs": train.pretrain_epochs, "--warmup-epochs": train.warmup_epochs}
+        for flag in list(lengths)[len(earlier) :]:
+            if lengths[flag]:
+                rule = f"needs a network with such a phase; {model.name} has {', '.join(model.phases)}"
+                raise InputError(flag, rule, lengths[flag])
+        self.earlier = list(zip(earlier, lengths.values(), strict=False))
+        optimizers = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
+        self.rates = [(optimizer, float(optimizer.learning_rate)) for optimizer in optimizers]
 
     def name(self, epoch: int) -> str:
         """The phase of `epoch`, counted from 0."""
-        return "l1" if epoch < self.train.pretrain_epochs else "gan"
+        for phase, length in self.earlier:
+            if epoch < length:
+                return phase
+            epoch -= length
+        return self.last
 
     def enter(self, epoch: int) -> tuple[str, bool]:
         """Sets the model for `epoch`, counted from 0; what it returns differs whenever a step must be traced anew."""
         phase = self.name(epoch)
-        if getattr(self.model, "phase", phase) != phase:
+        if self.model.phase != phase:
             self.model.phase = phase
         frozen = bool(self.frozen) and (self.train.thaw_at is None or epoch + 1 < self.train.thaw_at)
         for layer in self.frozen:
             layer.trainable = not frozen
+        if self.train.schedule != "constant":
+            for optimizer, rate in self.rates:
+                optimizer.learning_rate = rate * decay(self.train, epoch)
         return phase, frozen
+
+
+def decay(train: TrainConfig, epoch: int) -> float:
+    """The share 0..1 of the learning rate that is left in `epoch`, counted from 0.
+
+    "linear" is that of the CycleGAN authors: it would be 0 in the epoch after the last.
+    """
+    passed = max(0, epoch + 2 - train.decay_from) / max(1, train.epochs + 2 - train.decay_from)
+    return {"constant": 1.0, "linear": 1.0 - passed, "cosine": (1.0 + math.cos(math.pi * passed)) / 2.0}[train.schedule]
 
 
 def layer_paths(layer: keras.Layer, prefix: str = "") -> Iterator[tuple[str, keras.Layer]]:

@@ -63,7 +63,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     from colorize_tf.callbacks import attending
     from colorize_tf.models import build
     from colorize_tf.phases import Phases
-    from colorize_tf.pipeline import steps_per_epoch, training_batches
+    from colorize_tf.pipeline import evaluation_batches, steps_per_epoch, training_batches
     from colorize_tf.splits import open_splits
     from colorize_tf.steps import Clock, NanGuard, Stepper, StopSignals, failures_in_one_line, next_batch
     from colorize_tf.strategies import open_devices
@@ -89,7 +89,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     # === Model ===
     with devices.strategy.scope():
         model = build(config.model.name, **config.model.options())
-        model.compile(learning_rate=options.learning_rate, beta_1=options.beta_1)
+        model.compile(**options.optimizer())
     phases = Phases(model, options)
 
     # === Start: from a checkpoint of this run, from another run's weights, or from nothing ===
@@ -99,8 +99,12 @@ def train(arguments: Arguments, command: str = "") -> int:
         if progress.photos != _fingerprint(photos):
             remedy = "Give back the same photos, or start a new run with --init-from."
             raise InputError("--data", "is not what the checkpoint was trained on", config.data.data, remedy)
-    elif options.init_from:
-        checkpoints.load_weights(model, checkpoints.weights_of(Path(options.init_from)))
+    else:
+        if options.init_from:
+            checkpoints.load_weights(model, checkpoints.weights_of(Path(options.init_from)))
+        if hasattr(model, "prepare"):
+            seen = evaluation_batches(photos, view=model.view, size=config.model.size, batch=min(16, photos.count))
+            model.prepare(seen.as_numpy_iterator())
 
     # === Batches: step k of the stream depends on the seed and k alone ===
     def stream(worker: tuple[int, int], per_step: int) -> tf.data.Dataset:

@@ -9,8 +9,9 @@ import numpy as np
 
 from colorize_tf import colorspace
 from colorize_tf.checkpoints import save_best
-from colorize_tf.config import FAMILIES, DataConfig, RunConfig, TrainConfig, save_config
+from colorize_tf.config import DataConfig, RunConfig, TrainConfig, save_config
 from colorize_tf.datasets.synthetic import scene
+from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 
 PHOTOS = DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2)

@@ -8,9 +8,7 @@ import pytest
 
 from colorize_tf.config import (
     CONFIG_VERSION,
-    PRESETS,
     DataConfig,
-    Pix2PixConfig,
     RunConfig,
     TrainConfig,
     load_config,
@@ -18,7 +16,9 @@ from colorize_tf.config import (
     with_values,
 )
 from colorize_tf.errors import InputError
+from colorize_tf.families import FAMILIES, Pix2PixConfig
 from colorize_tf.flags import parse
+from colorize_tf.presets import PRESETS
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_no_two_fields_share_a_flag():
 
 
 def test_every_field_has_help():
-    for kind in (DataConfig, TrainConfig, Pix2PixConfig):
+    for kind in (DataConfig, TrainConfig, *FAMILIES.values()):
         for item in dataclasses.fields(kind):
             assert len(item.metadata["help"]) > 5, item.name
 

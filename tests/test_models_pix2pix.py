@@ -10,13 +10,13 @@ import tensorflow as tf
 from colorize_tf import colorspace
 from colorize_tf.errors import InputError
 from colorize_tf.losses import AdversarialLoss
-from colorize_tf.models import MODELS, build, model_options
+from colorize_tf.models import build, model_options
 from colorize_tf.models.blocks import NORMS, UPSAMPLINGS, Blocks
 from colorize_tf.models.pix2pix import Pix2PixLab, Pix2PixRGB, patch_discriminator
 
 from .model_checks import CHECKS, Case, batch, changed, step, weights_of
 
-LEARNERS = {"l1": ("generator",), "gan": ("generator", "discriminator")}
+LEARNERS = {"l1": ("generator",), "warmup": ("discriminator",), "gan": ("generator", "discriminator")}
 OVERFIT = {"base_width": 16}
 CASES = [
     Case("pix2pix-rgb", {"base_width": 4}, LEARNERS, overfit=OVERFIT),
@@ -49,7 +49,7 @@ def test_sizes_of_the_paper():
 
 
 @pytest.mark.parametrize("size", [64, 128])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["pix2pix-rgb", "pix2pix-lab"])
 def test_halvings_follow_the_size(name, size):
     generator = build(name, size=size, base_width=1).generator
     bottleneck = generator.get_layer(f"down{size.bit_length() - 2}")
@@ -274,7 +274,7 @@ def test_what_does_not_exist_is_refused_with_the_valid_ones(name, options, said)
 
 
 def test_an_unknown_phase_is_refused():
-    with pytest.raises(InputError, match=r"phase: must be one of l1, gan\. Received: both"):
+    with pytest.raises(InputError, match=r"phase: must be one of l1, warmup, gan\. Received: both"):
         LAB.build().phase = "both"
 
 

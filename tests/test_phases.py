@@ -6,7 +6,7 @@ import pytest
 from colorize_tf.config import TrainConfig
 from colorize_tf.errors import InputError
 from colorize_tf.models import build
-from colorize_tf.phases import Phases, layer_paths
+from colorize_tf.phases import Phases, decay, layer_paths
 
 
 @pytest.fixture
@@ -66,3 +66,32 @@ def test_unknown_pattern_lists_layers(model: keras.Model):
 def test_thawing_nothing_is_an_error(model: keras.Model):
     with pytest.raises(InputError, match="--thaw-at: needs --freeze"):
         Phases(model, TrainConfig(thaw_at=2))
+
+
+def test_each_phase_lasts_its_epochs(model: keras.Model):
+    phases = Phases(model, TrainConfig(pretrain_epochs=1, warmup_epochs=2))
+    assert [phases.name(epoch) for epoch in range(5)] == ["l1", "warmup", "warmup", "gan", "gan"]
+
+
+@pytest.mark.parametrize(("flag", "options"), [("pretrain", {"pretrain_epochs": 1}), ("warmup", {"warmup_epochs": 1})])
+def test_a_phase_that_a_network_has_not_is_refused(model: keras.Model, monkeypatch, flag: str, options: dict):
+    monkeypatch.setattr(type(model), "phases", ("train",))
+    with pytest.raises(InputError, match=f"--{flag}-epochs: needs a network with such a phase; .* has train"):
+        Phases(model, TrainConfig(**options))
+
+
+def test_the_linear_decay_is_that_of_cyclegan(model: keras.Model):
+    # Zhu et al. 2017: constant for 100 epochs, then linearly towards zero over the next 100.
+    train = TrainConfig(epochs=200, schedule="linear", decay_from=101)
+    phases = Phases(model, train)
+    for epoch, share in ((0, 1.0), (99, 1.0), (100, 100 / 101), (199, 1 / 101)):
+        phases.enter(epoch)
+        for optimizer in (model.optimizer, model.discriminator_optimizer):
+            assert float(optimizer.learning_rate) == pytest.approx(2e-4 * share, rel=1e-5)
+
+
+def test_the_cosine_falls_slowly_at_both_ends():
+    shares = [decay(TrainConfig(epochs=9, schedule="cosine"), epoch) for epoch in range(9)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[4] == pytest.approx(0.5)
+    assert shares[0] > 0.95 and shares[-1] < 0.05

@@ -13,8 +13,9 @@ from PIL import Image
 
 from colorize_tf.checkpoints import WEIGHTS, save_best
 from colorize_tf.colorspace import rgb_to_lab
-from colorize_tf.config import FAMILIES, DataConfig, RunConfig, save_config
+from colorize_tf.config import DataConfig, RunConfig, save_config
 from colorize_tf.errors import InputError
+from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.predict import RunColorizer, load_run, main
 

@@ -21,7 +21,8 @@ import pytest
 from PIL import Image
 
 from colorize_tf import checkpoints
-from colorize_tf.config import PRESETS, load_config
+from colorize_tf.config import load_config
+from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.predict import load_run
 from colorize_tf.train import main
@@ -259,8 +260,8 @@ def test_config_of_a_newer_version_is_refused(run: Path, tmp_path: Path, capsys)
     assert "newer colorize_tf" in line and "version 99" in line
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_smoke_of_every_preset_runs_on_generated_pictures(preset: str, tmp_path: Path, monkeypatch, capsys):
+@pytest.mark.parametrize("preset", FAMILIES)
+def test_smoke_of_every_network_runs_on_generated_pictures(preset: str, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
     assert main(["--preset", preset, "--smoke", "--out", str(tmp_path / "run")]) == 0
     assert "2 of 2 epochs, 8 steps; best val_psnr " in capsys.readouterr().out

@@ -63,9 +63,11 @@ class AllReplicasLossScale(keras.optimizers.LossScaleOptimizer):
         return overflowing < 0.5
 
 
-def adam(learning_rate: float = 2e-4, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
-    """The Adam of the pix2pix paper and of most that followed it."""
-    return FusedAdam(learning_rate, beta_1=beta_1, name="adam")
+def adam(
+    learning_rate: float = 2e-4, beta_1: float = 0.5, beta_2: float = 0.999, weight_decay: float = 0.0
+) -> keras.optimizers.Optimizer:
+    """The Adam of the pix2pix paper and of most that followed it; weight decay acts beside it (Loshchilov 2019)."""
+    return FusedAdam(learning_rate, beta_1=beta_1, beta_2=beta_2, weight_decay=weight_decay or None, name="adam")
 
 
 def loss_scaled(optimizer: Any, policy: keras.DTypePolicy) -> keras.optimizers.Optimizer:

@@ -1,0 +1,62 @@
+"""The options of each family of networks, one frozen dataclass each, and the table from a network's name to its family.
+
+A new family is a dataclass here, a row in `FAMILIES`, a row in `models.MODELS` and one in `presets.PRESETS`. Flags,
+`--help`, checks and `config.json` follow from the dataclass. Nothing here needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from colorize_tf.errors import InputError
+from colorize_tf.fields import Checked, option
+
+__all__ = ["FAMILIES", "Family", "Pix2PixConfig"]
+
+
+@dataclass(frozen=True)
+class Family(Checked):
+    """What every network has; `models.build(name, ...)` takes the other fields by the same names."""
+
+    name: str = option("", "network")
+    size: int = option(256, "side of the square pictures it learns on")
+
+    SMALL: ClassVar[Mapping[str, Any]] = {}  # enough for two cores to learn from within an hour
+    SMOKE: ClassVar[Mapping[str, Any]] = {}  # enough to run
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that `models.build(self.name, ...)` takes."""
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "name"}
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig(Family):
+    """pix2pix (Isola 2017): U-Net generator, 70x70 PatchGAN discriminator."""
+
+    name: str = option("pix2pix-rgb", "network", choices=("pix2pix-rgb", "pix2pix-lab"))
+    size: int = option(256, "side of the square pictures it learns on, a power of two")
+    base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
+    norm: str = option("batch", "normalisation", choices=("batch", "instance"))
+    upsampling: str = option("transposed", "how the decoder grows", choices=("transposed", "bilinear"))
+    gan_loss: str = option("vanilla", "adversarial loss", choices=("vanilla", "lsgan", "hinge"))
+    l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
+    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
+    dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
+    noise: str = option("train", "dropout in training only, or dropout at inference too", choices=("train", "dropout"))
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size < 32 or self.size & (self.size - 1):
+            raise InputError("--size", "must be a power of two, at least 32", self.size, "Try 128 or 256.")
+
+
+FAMILIES: dict[str, type[Family]] = {
+    "pix2pix-rgb": Pix2PixConfig,
+    "pix2pix-lab": Pix2PixConfig,
+}

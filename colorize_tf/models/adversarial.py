@@ -1,0 +1,89 @@
+"""The training that conditional adversarial networks share: a generator against a discriminator that sees its input.
+
+Isola et al. 2017 (arXiv:1611.07004), equations 1 to 4; the papers that followed differ in the networks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from colorize_tf.losses import AdversarialLoss, l1
+from colorize_tf.models.learner import Learner
+
+__all__ = ["ConditionalGan"]
+
+Tensor = Any
+
+
+class ConditionalGan(Learner):
+    """A `generator` that paints x, and a `discriminator` of raw scores for x beside colours, true or painted.
+
+    Phase "l1": the generator learns without the discriminator, which is neither run nor updated. "warmup": the
+    discriminator alone learns, from what the generator paints as at inference. "gan": both learn.
+
+    A subclass whose generator gives something else than colours says by `reconstruction` what is lost against y, and
+    by `shown` what the discriminator sees.
+    """
+
+    phases: ClassVar[tuple[str, ...]] = ("l1", "warmup", "gan")
+    logged: ClassVar[tuple[str, ...]] = ("g_loss", "g_gan", "g_l1", "d_loss")
+    discriminator_loss_weight: ClassVar[float] = 0.5  # the mean of real and fake
+    discriminator: keras.Model
+    adversarial_loss: AdversarialLoss
+    l1_weight: float
+    gan_weight: float = 1.0  # of the adversarial loss in the generator's
+
+    def sides(self) -> dict[str, list[keras.Model]]:
+        return {"optimizer": [self.generator], "discriminator_optimizer": [self.discriminator]}
+
+    def reconstruction(self, painted: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """What the generator made of x, and y -> its losses without the discriminator, weighted, by logged name."""
+        return {"g_l1": self.l1_weight * l1(painted, y)}  # times λ, as the studies print it
+
+    def shown(self, painted: Tensor) -> Tensor:
+        """What the generator made of x -> the colours in it, of y's shape and range."""
+        return painted
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """(x, y) in this model's view -> running means of the losses; both networks step from one forward pass."""
+        import tensorflow as tf
+
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        paints, judges = self.phase != "warmup", self.phase != "l1"
+        sides = {}
+        with tf.GradientTape() as g_tape:
+            painted = self.generator(x, training=paints)
+            shown = self.shown(painted) if judges else None
+            # Begun after the generator has run: for this tape its colours are a constant, nothing flows back into it.
+            with tf.GradientTape() as d_tape:
+                losses = self._losses_of(x, y, painted, shown, training=True)
+                if judges:
+                    sides["discriminator_optimizer"] = d_tape, self._scaled("discriminator_optimizer", losses["d_loss"])
+            if paints:
+                sides["optimizer"] = g_tape, self._scaled("optimizer", losses["g_loss"])
+        self._descend(sides)
+        return self._log(losses, y)
+
+    def _step_losses(self, x: Tensor, y: Tensor, *, training: bool) -> dict[str, Tensor]:
+        painted = self.generator(x, training=training)
+        return self._losses_of(x, y, painted, None if self.phase == "l1" else self.shown(painted), training=training)
+
+    def _losses_of(
+        self, x: Tensor, y: Tensor, painted: Tensor, shown: Tensor | None, *, training: bool
+    ) -> dict[str, Tensor]:
+        losses = self.reconstruction(painted, y)
+        distance = sum(losses.values())
+        if shown is None:
+            return {"g_loss": distance, **losses}
+        gray = ops.cast(x, "float32")
+        on_real = self.discriminator(ops.concatenate([gray, ops.cast(y, "float32")], axis=-1), training=training)
+        on_fake = self.discriminator(ops.concatenate([gray, shown], axis=-1), training=training)
+        fooled = self.gan_weight * self.adversarial_loss.generator(on_fake)
+        told_apart = self.adversarial_loss.real(on_real) + self.adversarial_loss.fake(on_fake)
+        return {
+            "g_loss": fooled + distance, "g_gan": fooled, **losses,
+            "d_loss": self.discriminator_loss_weight * told_apart,
+        }  # fmt: skip

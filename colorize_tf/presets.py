@@ -1,0 +1,56 @@
+"""The presets of `train`: each network with the settings of its paper, and as `NAME-small` at a size for two cores."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from colorize_tf.config import DataConfig, RunConfig, TrainConfig
+from colorize_tf.families import FAMILIES
+
+__all__ = ["PRESETS", "Preset"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named starting point together with what to expect of it."""
+
+    name: str
+    summary: str
+    config: RunConfig
+    machine: str = "not measured yet"
+    hours: str = "not measured yet"
+    score: str = "not measured yet"
+
+    @property
+    def command(self) -> str:
+        """The exact command, with photos of your own."""
+        return f"python -m colorize_tf.train --preset {self.name} --data folder:photos --out runs/{self.name}"
+
+
+def _presets(
+    network: str, summary: str, *, data: Mapping[str, Any] | None = None, train: Mapping[str, Any] | None = None
+) -> Iterator[Preset]:
+    """The two presets of a network; `data` and `train` are the settings that its paper has and others have not."""
+    model = FAMILIES[network](name=network)
+    paper = RunConfig(network, model, DataConfig(**(data or {})), TrainConfig(**(train or {})))
+    yield Preset(network, summary, paper)
+    small = dataclasses.replace(
+        paper,
+        preset=f"{network}-small",
+        model=dataclasses.replace(model, **model.SMALL),
+        data=dataclasses.replace(paper.data, batch=16),
+    )
+    yield Preset(small.preset, f"{network} of {small.model.size}x{small.model.size}, for two cores", small)
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for presets in (
+        _presets("pix2pix-rgb", "pix2pix, gray replicated to RGB in, RGB out"),
+        _presets("pix2pix-lab", "conditional GAN in Lab: L in, ab out"),
+    )
+    for preset in presets
+}
