@@ -37,7 +37,8 @@ def convert(source: Source, recipe: Recipe, samples: Sequence[Mapping[str, np.nd
         except ConverterError as error:
             raise RunError(f"{recipe.name}: the converter refuses this network: {shorten(str(error))}") from error
     if recipe.static:
-        content = quantize(content, samples, recipe.activations)
+        # A fine-tuned network has learnt to live with the whole ranges.
+        content = quantize(content, samples, recipe.activations, narrow=not recipe.fine_tuned)
     graph = Graph(content)
     graph.rename_ends()
     graph.model.description = f"colorize_tf {source.run.config.model.name} {recipe.name}"

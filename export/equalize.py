@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .flatbuffer import Graph, Node
+from .trace import runs
 
 __all__ = ["equalize"]
 
@@ -44,7 +45,7 @@ def equalize(content: bytes, samples: Sequence[Mapping[str, np.ndarray]]) -> byt
     """float32 TFLite file and inputs by name -> a file of the same function with channels of like size."""
     graph = Graph(content)
     links = [link for node in graph.nodes if (link := _link(graph, node))]
-    largest = _largest(content, graph, links, samples)
+    largest = _largest(content, links, samples)
     weights: dict[int, np.ndarray] = {}  # changed constants by tensor; a link's reader is another link's producer
 
     def constant(index: int) -> np.ndarray:
@@ -96,28 +97,12 @@ def _link(graph: Graph, node: Node) -> Link | None:
     return Link(node, readers, positive) if readers else None
 
 
-def _largest(
-    content: bytes, graph: Graph, links: Sequence[Link], samples: Sequence[Mapping[str, np.ndarray]]
-) -> list[np.ndarray]:
+def _largest(content: bytes, links: Sequence[Link], samples: Sequence[Mapping[str, np.ndarray]]) -> list[np.ndarray]:
     """The largest value of each channel of each link that any reader sees."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    # A delegate would keep to itself what lies between its ends.
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(
-        model_content=content, experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True
-    )
-    ends = {end.name.decode(): end.tensorIndex for end in graph.model.signatureDefs[0].inputs}
     largest: list[np.ndarray] = [np.zeros(1)] * len(links)
-    for sample in samples:
-        for name, index in ends.items():
-            interpreter.resize_tensor_input(index, sample[name].shape)
-        interpreter.allocate_tensors()
-        for name, index in ends.items():
-            interpreter.set_tensor(index, sample[name])
-        interpreter.invoke()
+    for run in runs(content, samples):
         for position, link in enumerate(links):
-            value = interpreter.get_tensor(link.producer.outputs[0])
+            value = run.get_tensor(link.producer.outputs[0])
             value = value.reshape(-1, value.shape[-1])
             reach = value.max(0) if link.positive else np.abs(value).max(0)
             largest[position] = np.maximum(largest[position], reach)

@@ -19,6 +19,7 @@ import numpy as np
 
 from .equalize import equalize
 from .flatbuffer import Graph, Node
+from .ranges import drop_rare_values, drop_what_relu_drops, widen
 
 __all__ = ["float_edges", "quantize"]
 
@@ -28,12 +29,18 @@ BIAS_INPUT = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANS
 # The quantizer's versions of these operators promise biases of 32 bits; those with 64 bits are older.
 VERSION_WITH_LONG_BIAS = {"CONV_2D": 4, "FULLY_CONNECTED": 7}
 
+FEW = 32  # samples that histograms are made of; ranges are measured on all
 # Photos beyond those the ranges were measured on clip. 16 bits can spare one for them.
 INT16_HEADROOM = 2.0
 
 
-def quantize(content: bytes, samples: Sequence[Mapping[str, np.ndarray]], activations: str) -> bytes:
-    """float32 TFLite file, inputs by name, "int8" or "int16" -> file with int8 weights and such activations."""
+def quantize(
+    content: bytes, samples: Sequence[Mapping[str, np.ndarray]], activations: str, *, narrow: bool = True
+) -> bytes:
+    """float32 TFLite file, inputs by name, "int8" or "int16" -> file with int8 weights and such activations.
+
+    Unless told otherwise, ranges of 8 bits are `narrow`: the rarest values clip.
+    """
     # The public converter reaches neither single operators nor, for int16, this quantizer.
     from tensorflow.compiler.mlir.lite import types_pb2
     from tensorflow.lite.python.convert import mlir_quantize
@@ -43,12 +50,17 @@ def quantize(content: bytes, samples: Sequence[Mapping[str, np.ndarray]], activa
     order = [end.name.decode() for end in _ends(Graph(content))]
     calibrator = Calibrator(add_intermediate_tensors(content))
     graph = Graph(calibrator.calibrate(lambda: ([sample[name] for name in order] for sample in samples)))
+    edges = float_edges(graph)
     drop_what_relu_drops(graph)
-    hidden = graph.hide(float_edges(graph))
+    if activations == "int8" and narrow:
+        inner = [node.outputs[0] for node in graph.nodes if node not in edges]
+        entering = [index for node in edges for index in node.outputs]
+        drop_rare_values(graph, (*inner, *entering), content, samples[:FEW])
+    hidden = graph.hide(edges)
     if activations == "int8":
         result = Graph(mlir_quantize(graph.pack()))
     else:
-        _widen(graph, INT16_HEADROOM)
+        widen(graph, INT16_HEADROOM)
         result = Graph(mlir_quantize(graph.pack(), inference_type=types_pb2.QUANTIZED_INT16))
         _mend_int16(result)
     result.reveal(hidden)
@@ -67,26 +79,6 @@ def float_edges(graph: Graph) -> list[Node]:
     # The last of the trunk are those whose outputs reach no other one.
     inner = [node for node in graph.nodes if after.issuperset(node.outputs) and before.issuperset(node.outputs)]
     return [node for node in graph.nodes if node.operator == "SOFTMAX" or node not in inner]
-
-
-def drop_what_relu_drops(graph: Graph) -> None:
-    """Narrows the measured range of what only a ReLU reads, through a concatenation, to the part that it lets pass.
-
-    The quantizer gives all parts of a concatenation one scale. In a U-Net one part is a skip of the encoder, which
-    has other readers; the other is made by the decoder and often reaches far below zero, where the ReLU after the
-    concatenation cuts it off.
-    """
-    for node in graph.nodes:
-        if node.operator != "CONCATENATION":
-            continue
-        joined = node.outputs[0]
-        if joined in graph.outputs or any(user.operator != "RELU" for user in graph.users.get(joined, [])):
-            continue
-        only_here = [i for i in node.inputs if graph.users[i] == [node] and not graph.constant(i)]
-        floor = min((_range(graph, i)[0] for i in node.inputs if i not in only_here), default=0.0)
-        for index in (*only_here, joined):
-            low, high = _range(graph, index)
-            _set_range(graph, index, max(low, min(floor, 0.0)), high)
 
 
 def _classification_head(nodes: Sequence[Node]) -> list[Node]:
@@ -114,23 +106,6 @@ def _reached(nodes: Sequence[Node], start: set[int]) -> set[int]:
 
 def _ends(graph: Graph) -> list[Any]:
     return sorted(graph.model.signatureDefs[0].inputs, key=lambda end: graph.inputs.index(end.tensorIndex))
-
-
-def _range(graph: Graph, index: int) -> tuple[float, float]:
-    found = graph.tensors[index].quantization
-    return (float(found.min[0]), float(found.max[0])) if found is not None and found.min is not None else (0.0, 0.0)
-
-
-def _set_range(graph: Graph, index: int, low: float, high: float) -> None:
-    found = graph.tensors[index].quantization
-    if found is not None and found.min is not None:
-        found.min, found.max = np.array([low], np.float32), np.array([max(high, low)], np.float32)
-
-
-def _widen(graph: Graph, factor: float) -> None:
-    for index in range(len(graph.tensors)):
-        low, high = _range(graph, index)
-        _set_range(graph, index, factor * low, factor * high)
 
 
 def _mend_int16(graph: Graph) -> None:

@@ -14,7 +14,8 @@ from keras import layers, ops
 
 from colorize_tf.export.equalize import equalize
 from colorize_tf.export.flatbuffer import Graph, defects
-from colorize_tf.export.quantize import drop_what_relu_drops, float_edges, quantize
+from colorize_tf.export.quantize import float_edges, quantize
+from colorize_tf.export.ranges import BINS, best_range, drop_rare_values, drop_what_relu_drops, widen
 
 SIDE = 16
 SLIGHT = keras.initializers.Constant(0.1)
@@ -142,17 +143,65 @@ def test_biases_of_int16_files_are_what_kernels_read() -> None:
             assert not np.any(graph.tensors[index].quantization.zeroPoint)
 
 
-def test_a_range_does_not_span_what_the_relu_cuts_off() -> None:
+# === Ranges ===
+
+
+def calibrated(content: bytes) -> Graph:
     from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
 
-    calibrator = Calibrator(add_intermediate_tensors(float_file(u_net)))
-    graph = Graph(calibrator.calibrate(lambda: ([one["luma"]] for one in samples())))
+    calibrator = Calibrator(add_intermediate_tensors(content))
+    return Graph(calibrator.calibrate(lambda: ([one["luma"]] for one in samples())))
+
+
+def span(graph: Graph, index: int) -> tuple[float, float]:
+    found = graph.tensors[index].quantization
+    return float(found.min[0]), float(found.max[0])
+
+
+def test_a_range_does_not_span_what_the_relu_cuts_off() -> None:
+    graph = calibrated(float_file(u_net))
     joined = next(node for node in graph.nodes if node.operator == "CONCATENATION")
-    low = graph.tensors[joined.outputs[0]].quantization.min[0]
-    skip = min(graph.tensors[i].quantization.min[0] for i in joined.inputs if len(graph.users[i]) > 1)
-    assert low < -8 and skip > -6  # else this test would prove nothing
+    skip = min(span(graph, i)[0] for i in joined.inputs if len(graph.users[i]) > 1)
+    assert span(graph, joined.outputs[0])[0] < -8 and skip > -6  # else this test would prove nothing
     drop_what_relu_drops(graph)
-    assert graph.tensors[joined.outputs[0]].quantization.min[0] == pytest.approx(skip)
+    assert span(graph, joined.outputs[0])[0] == pytest.approx(skip)
+
+
+def test_a_range_is_narrowed_to_the_values_there_are() -> None:
+    content = float_file(u_net)
+    graph = calibrated(content)
+    inside = [node.outputs[0] for node in graph.nodes if node.operator in ("CONV_2D", "LEAKY_RELU")]
+    other = graph.nodes[-1].outputs[0]
+    measured = {index: span(graph, index) for index in (*inside, other)}
+    widen(graph, 3.0)  # as if one photo in a thousand reached so far
+    drop_rare_values(graph, inside, content, samples())
+    for index in inside:
+        assert np.all(np.abs(span(graph, index)) <= 1.21 * np.abs(measured[index]) + 1e-3)
+    assert span(graph, other) == pytest.approx([3 * end for end in measured[other]])
+
+
+def squared_error(values: np.ndarray, low: float, high: float) -> float:
+    step = (high - low) / 255
+    rounded = low + np.round((values.clip(low, high) - low) / step) * step
+    return float(np.square(rounded - values).mean())
+
+
+@pytest.mark.parametrize("tail", ["both", "upper", "none"])
+def test_the_best_range_rounds_with_less_error_than_the_whole_one(tail: str) -> None:
+    random = np.random.default_rng(3)
+    values = random.uniform(-1, 1, 200_000)
+    if tail != "none":
+        values = np.append(random.normal(size=200_000), [-30.0, 30.0])
+    if tail == "upper":
+        values = np.maximum(values, 0.0)
+    low, high = float(values.min()), float(values.max())
+    counts = np.histogram(values, BINS, (low, high))[0]
+    narrow = best_range(counts, low, high)
+    if tail == "none":
+        assert narrow == (low, high)  # every value counts as much as any other
+    else:
+        assert squared_error(values, *narrow) < 0.97 * squared_error(values, low, high)
+        assert (narrow[0] == 0) == (tail == "upper")  # 0 stays exact
 
 
 # === Equalizing ===

@@ -1,0 +1,91 @@
+"""The ranges of a calibrated graph, narrowed to what is worth a share of 255 steps.
+
+Calibration notes the least and the greatest value that a tensor ever had. Two kinds of values near them are better
+given up: those that a ReLU cuts off anyway, and those so rare that all others would pay for them with coarser steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from .flatbuffer import Graph
+from .trace import runs
+
+__all__ = ["drop_rare_values", "drop_what_relu_drops", "widen"]
+
+BINS = 2048
+STEPS = 255  # of 8 bits
+SHARES = np.linspace(1.0, 0.3, 15)  # of either end of a range that are tried
+
+
+def drop_what_relu_drops(graph: Graph) -> None:
+    """Narrows the range of what only a ReLU reads, through a concatenation, to the part that it lets pass.
+
+    The quantizer gives all parts of a concatenation one scale. In a U-Net one part is a skip of the encoder, which
+    has other readers; the other is made by the decoder and often reaches far below zero, where the ReLU after the
+    concatenation cuts it off.
+    """
+    for node in graph.nodes:
+        if node.operator != "CONCATENATION":
+            continue
+        joined = node.outputs[0]
+        if joined in graph.outputs or any(user.operator != "RELU" for user in graph.users.get(joined, [])):
+            continue
+        only_here = [i for i in node.inputs if graph.users[i] == [node] and not graph.constant(i)]
+        floor = min((_range(graph, i)[0] for i in node.inputs if i not in only_here), default=0.0)
+        for index in (*only_here, joined):
+            low, high = _range(graph, index)
+            _set_range(graph, index, max(low, min(floor, 0.0)), high)
+
+
+def drop_rare_values(
+    graph: Graph, tensors: Iterable[int], content: bytes, samples: Sequence[Mapping[str, np.ndarray]]
+) -> None:
+    """Narrows the ranges of these tensors so that the squared error of rounding and clipping together is least.
+
+    `content` is the float file that `graph` was calibrated from, whose tensors have the same names.
+    """
+    names = Graph(content)
+    index_of = {names.name(index): index for index in range(len(names.tensors))}
+    ranges = {index: _range(graph, index) for index in tensors}
+    ranges = {index: ends for index, ends in ranges.items() if ends[0] < ends[1]}
+    counts = {index: np.zeros(BINS) for index in ranges}
+    for run in runs(content, samples):
+        for index, (low, high) in ranges.items():
+            values = run.get_tensor(index_of[graph.name(index)])
+            counts[index] += np.histogram(values.clip(low, high), BINS, (low, high))[0]
+    for index, (low, high) in ranges.items():
+        _set_range(graph, index, *best_range(counts[index], low, high))
+
+
+def best_range(counts: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """How often values fall into equal bins from `low` to `high` -> the range that rounds them with the least error."""
+    values = low + (np.arange(len(counts)) + 0.5) * (high - low) / len(counts)
+    share = counts / max(counts.sum(), 1.0)
+    best = (np.inf, low, high)
+    for lower in SHARES * low if low < 0 else [low]:
+        for upper in SHARES * high if high > 0 else [high]:
+            clipped = np.maximum(values - upper, 0.0) + np.maximum(lower - values, 0.0)
+            error = share @ np.square(clipped) + ((upper - lower) / STEPS) ** 2 / 12.0
+            best = min(best, (error, lower, upper))
+    return float(best[1]), float(best[2])
+
+
+def widen(graph: Graph, factor: float) -> None:
+    """Multiplies all ranges by `factor`."""
+    for index in range(len(graph.tensors)):
+        low, high = _range(graph, index)
+        _set_range(graph, index, factor * low, factor * high)
+
+
+def _range(graph: Graph, index: int) -> tuple[float, float]:
+    found = graph.tensors[index].quantization
+    return (float(found.min[0]), float(found.max[0])) if found is not None and found.min is not None else (0.0, 0.0)
+
+
+def _set_range(graph: Graph, index: int, low: float, high: float) -> None:
+    found = graph.tensors[index].quantization
+    if found is not None and found.min is not None:
+        found.min, found.max = np.array([low], np.float32), np.array([max(high, low)], np.float32)
