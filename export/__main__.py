@@ -52,9 +52,12 @@ def parser() -> argparse.ArgumentParser:
     shape = result.add_mutually_exclusive_group()
     shape.add_argument("--size", metavar="HxW", help="height and width of the input (default: as trained)")
     shape.add_argument("--dynamic", action="store_true", help="take any size that is a multiple of the network's steps")
-    add("--data", metavar="SOURCE", help="photos, such as folder:PATH (default: those the run was trained with)")
-    add("--photos", type=int, default=50, metavar="N", help="photos to compare the file on (%(default)s)")
-    add("--calibration", type=int, default=100, metavar="N", help="photos to measure ranges on (%(default)s)")
+    add("--data", metavar="SOURCE", help="photos to compare the file on (default: the run's own, unseen ones first)")
+    add("--photos", type=int, default=50, metavar="N", help="at most so many of them (%(default)s)")
+    add("--run-data", metavar="SOURCE", help="where the run's own photos are now (default: where they were)")
+    add(
+        "--calibration", type=int, default=100, metavar="N", help="of these, so many to measure ranges on (%(default)s)"
+    )
     add("--steps", type=int, default=400, metavar="N", help="of fine-tuning, for a recipe that has it (%(default)s)")
     card = result.add_argument_group("card", "what people should know before they use the file")
     card.add_argument("--name", help="name of the model (default: that of the network)")
@@ -107,10 +110,11 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
     from .scenes import choose_photos, make_scenes
     from .verify import verify
 
-    data = source.run.config.data
-    calibration, judged = choose_photos(data, given.data, (given.calibration, given.photos))
+    learnt = source.run.config.data
+    data = replace(learnt, data=given.run_data or learnt.data)
+    calibration, judged = choose_photos(data, (given.calibration if recipe.static else 0, given.photos), given.data)
     intake = source.intake
-    samples = [scene.inputs for scene in make_scenes(calibration, intake)] if recipe.static else []
+    samples = [scene.inputs for scene in make_scenes(calibration, intake)]
     tuned = fine_tune(source, samples, steps=given.steps) if recipe.fine_tuned else source
     _say(f"converting {source.run.checkpoint} to {recipe.name}")
     with hushed():
@@ -133,7 +137,7 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
         vivid="vivid" in intake.inputs,
         twin=given.twin,
         licence=given.licence,
-        training_data=data.data if given.training_data is None else given.training_data,
+        training_data=learnt.data if given.training_data is None else given.training_data,
     )
     with tempfile.TemporaryDirectory() as folder, hushed():
         # Tried as it will be read: with a card inside.

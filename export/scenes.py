@@ -19,6 +19,7 @@ __all__ = ["Intake", "Pick", "Scene", "choose_photos", "make_scenes"]
 Pick: TypeAlias = tuple[Photos, int]  # a set of photos and the index of one
 
 HINTS = 8  # on every second scene, where the network takes any
+HINT_RADIUS = 3  # pixels of the network's input, as hosts paint them
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,26 @@ class Scene:
     inputs: dict[str, np.ndarray]
 
 
-def choose_photos(data: DataConfig, spec: str | None, counts: tuple[int, int]) -> tuple[list[Pick], list[Pick]]:
-    """A run's data, or `spec` instead, -> at most so many photos to measure ranges on, and others to judge files by.
+def choose_photos(
+    data: DataConfig, counts: tuple[int, int], judged_on: str | None = None
+) -> tuple[list[Pick], list[Pick]]:
+    """A run's data -> at most so many photos to measure ranges on, and so many others to judge files by.
 
-    The latter are first of all the run's own validation and test photos, which its network has not learnt from.
+    The first are of those that the run's network learnt from. The others are those of the source `judged_on`, else of
+    the run's own first of all those that it did not learn from.
     """
-    splits = open_splits(data) if spec is None else {"train": open_source(spec, near_gray=data.near_gray)}
-    unseen = [(splits[name], index) for name in ("val", "test") if name in splits for index in range(len(splits[name]))]
-    rest = [(splits["train"], int(i)) for i in np.random.default_rng(0).permutation(len(splits["train"]))]
-    calibration, judged = counts
+    measured, judged = counts
+    # With other photos to judge by, and no ranges to measure, the run's own may be gone.
+    splits = open_splits(data) if measured or judged_on is None else {}
+    learnt = splits.get("train", ())
+    rest = [(learnt, int(index)) for index in np.random.default_rng(0).permutation(len(learnt))]
+    if judged_on is not None:
+        others = open_source(judged_on)
+        spread = np.linspace(0, len(others) - 1, min(judged, len(others))).round()
+        return rest[:measured], [(others, int(index)) for index in spread]
+    unseen = [(splits[name], index) for name in ("val", "test") for index in range(len(splits[name]))]
     lent = min(max(0, judged - len(unseen)), len(rest) // 2)  # of few photos, half are left to measure ranges on
-    return rest[lent:][:calibration], (unseen + rest[:lent] or rest)[:judged]
+    return rest[lent:][:measured], (unseen + rest[:lent] or rest)[:judged]
 
 
 def make_scenes(picks: Sequence[Pick], intake: Intake) -> list[Scene]:
@@ -80,11 +90,12 @@ def _free_size(height: int, width: int, intake: Intake) -> tuple[int, int]:
 
 
 def _hints(lab: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """CIE Lab [H,W,3] -> a/110, b/110 and mask, float32 [H,W,3]: the true colour at `count` places."""
+    """CIE Lab [H,W,3] -> a/110, b/110 and mask, float32 [H,W,3]: the true colour at `count` places, in discs."""
     height, width = lab.shape[:2]
     hints = np.zeros((height, width, 3), np.float32)
     random = np.random.default_rng(seed)
-    rows, columns = random.integers(0, height, count), random.integers(0, width, count)
-    hints[rows, columns, :2] = encode_ab(lab[rows, columns, 1:])
-    hints[rows, columns, 2] = 1.0
+    rows, columns = np.ogrid[:height, :width]
+    for row, column in zip(random.integers(0, height, count), random.integers(0, width, count), strict=True):
+        disc = np.square(rows - row) + np.square(columns - column) <= HINT_RADIUS**2
+        hints[disc] = (*encode_ab(lab[row, column, 1:]), 1.0)
     return hints

@@ -146,15 +146,22 @@ def _free_size(model: keras.Model) -> None:
     """Lets the networks inside `model` take pictures of any size; layers and weights stay the same ones."""
     for name, network in list(vars(model).items()):
         if isinstance(network, keras.Model) and _maps_pictures(network):
-            channels = network.input_shape[-1]
-            free = keras.Input((None, None, channels), name=network.inputs[0].name)
-            setattr(model, name, keras.models.clone_model(network, free, clone_function=_sizeless))
+            free = [
+                keras.Input((None, None, end.shape[-1]) if _is_picture(end) else end.shape[1:], name=end.name)
+                for end in network.inputs
+            ]
+            given = free if len(free) > 1 else free[0]
+            setattr(model, name, keras.models.clone_model(network, given, clone_function=_sizeless))
 
 
 def _maps_pictures(network: keras.Model) -> bool:
-    """Whether it is a graph of layers from [B,H,W,C] to [B,h,w,c]."""
-    ends = [*(getattr(network, "inputs", None) or ()), *(getattr(network, "outputs", None) or ())]
-    return bool(ends) and all(len(tensor.shape) == 4 for tensor in ends)
+    """Whether it is a graph of layers that takes [B,H,W,C], whatever else it takes, and gives [B,h,w,c]."""
+    inputs, outputs = (getattr(network, ends, None) or () for ends in ("inputs", "outputs"))
+    return any(map(_is_picture, inputs)) and all(map(_is_picture, outputs))
+
+
+def _is_picture(tensor: Any) -> bool:
+    return len(tensor.shape) == 4
 
 
 def _sizeless(layer: keras.Layer) -> keras.Layer:

@@ -225,7 +225,7 @@ def test_a_file_outside_its_bounds_is_not_written(
     honest = convert.quantize
     # Ranges measured on black photos only: everything brighter clips.
     black = [{"luma": np.zeros((1, 64, 64, 1), np.float32)}]
-    monkeypatch.setattr(convert, "quantize", lambda content, _, kind: honest(content, black, kind))
+    monkeypatch.setattr(convert, "quantize", lambda content, _, kind, **kwargs: honest(content, black, kind, **kwargs))
     arguments = (lab_run, "--recipe", "static_wi8_ai8", "--out", tmp_path / "model.tflite", "--photos", "4")
     line = refused(capsys, *arguments)
     assert "was not written" in line and "static_wi8_ai8 asks for 38" in line

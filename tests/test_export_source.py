@@ -93,13 +93,13 @@ def test_hints_and_vividness_become_inputs_of_the_file() -> None:
     run.model.colorize = lambda luma, hints, vivid: hints[..., :2] * vivid + luma  # type: ignore[method-assign]
     source = open_source_graph(run, None)
     assert source.intake.inputs == ("luma", "hints", "vivid")
-    scenes = make_scenes(choose_photos(run.config.data, "synthetic:8", (0, 4))[1], source.intake)
+    scenes = make_scenes(choose_photos(run.config.data, (0, 4), "synthetic:4")[1], source.intake)
     assert {name: value.shape for name, value in scenes[1].inputs.items()} == {
         "luma": (1, 32, 32, 1),
         "hints": (1, 32, 32, 3),
         "vivid": (1,),
     }
-    assert [scene.inputs["hints"][..., 2].sum() > 0 for scene in scenes] == [False, True, False, True]
+    assert [scene.inputs["hints"][..., 2].sum() > 20 for scene in scenes] == [False, True, False, True]  # discs
     assert [float(scene.inputs["vivid"][0]) for scene in scenes] == [0, 0, 1, 1]
     assert source(scenes[1].inputs).shape == (1, 32, 32, 2)
 
@@ -141,7 +141,7 @@ def test_a_network_that_changes_as_it_runs_is_refused() -> None:
 
 def test_files_are_judged_on_photos_the_network_has_not_learnt() -> None:
     data = DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2)
-    calibration, judged = choose_photos(data, None, (10, 10))
+    calibration, judged = choose_photos(data, (10, 10))
     from colorize_tf.splits import open_splits
 
     splits = {name: set(photos.names) for name, photos in open_splits(data).items()}
@@ -151,13 +151,31 @@ def test_files_are_judged_on_photos_the_network_has_not_learnt() -> None:
 
 
 def test_ranges_are_not_measured_on_the_photos_that_judge() -> None:
-    calibration, judged = choose_photos(DataConfig(), "synthetic:9", (100, 100))
+    everything = DataConfig(data="synthetic:9", val_share=0.0, test_share=0.0)
+    calibration, judged = choose_photos(everything, (100, 100))
     assert (len(calibration), len(judged)) == (5, 4)
     assert not {index for _, index in calibration} & {index for _, index in judged}
 
 
+def test_ranges_are_measured_on_the_runs_own_photos_whatever_judges() -> None:
+    own = DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2)
+    calibration, judged = choose_photos(own, (5, 3), "synthetic:7,seed=3")
+    assert [index for _, index in judged] == [0, 3, 6]  # of the whole source, not its first ones
+    assert {photos.image(index).tobytes() for photos, index in calibration} <= {
+        photos.image(index).tobytes() for photos, index in choose_photos(own, (100, 1))[0]
+    }
+
+
+def test_photos_of_a_run_that_are_gone_are_not_missed_where_no_range_is_measured() -> None:
+    gone = DataConfig(data="folder:no/such/place")
+    calibration, judged = choose_photos(gone, (0, 3), "synthetic:3")
+    assert (len(calibration), len(judged)) == (0, 3)
+    with pytest.raises(InputError, match="no/such/place"):
+        choose_photos(gone, (1, 3), "synthetic:3")
+
+
 def test_a_file_of_any_size_sees_photos_in_their_proportions() -> None:
-    _, picks = choose_photos(DataConfig(), "synthetic:4", (1, 2))  # 192x256 pixels each
+    _, picks = choose_photos(DataConfig(), (0, 2), "synthetic:2")  # 192x256 pixels each
     (first, _) = make_scenes(picks, Intake(None, 32, 96, ("luma",)))
     assert first.inputs["luma"].shape == (1, 96, 128, 1)
 
@@ -205,14 +223,14 @@ def test_fine_tuning_helps_a_network_that_8_bits_hurt(tmp_path: Path) -> None:
     from colorize_tf.export.probe import Tflite
 
     source = open_source_graph(replace(untrained(), model=Uneven()), None)
-    calibration, judged = choose_photos(DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2), None, (24, 12))
+    calibration, judged = choose_photos(DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2), (24, 12))
     samples = [scene.inputs for scene in make_scenes(calibration, source.intake)]
     scenes = [scene.inputs for scene in make_scenes(judged, source.intake)]
     wanted = [source(scene) for scene in scenes]
 
-    def drift_of(network: Source) -> float:
+    def drift_of(network: Source, recipe: str) -> float:
         path = tmp_path / "model.tflite"
-        path.write_bytes(convert(network, RECIPES["static_wi8_ai8"], samples))
+        path.write_bytes(convert(network, RECIPES[recipe], samples))
         file = Tflite("ai-edge-litert", str(path), 1)
         drift = measure_drift([s["luma"] for s in scenes], wanted, [file.run(s) for s in scenes])
         assert drift.chroma > 5
@@ -220,4 +238,4 @@ def test_fine_tuning_helps_a_network_that_8_bits_hurt(tmp_path: Path) -> None:
 
     tuned = fine_tune(source, samples, steps=150)
     assert np.array_equal(source(scenes[0]), wanted[0])  # the source itself is left alone
-    assert drift_of(tuned) > drift_of(source) + 0.5
+    assert drift_of(tuned, "qat_wi8_ai8") > drift_of(source, "static_wi8_ai8") + 0.4
