@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from colorize_tf.errors import InputError
 from colorize_tf.fields import Checked, option
 
-__all__ = ["FAMILIES", "Family", "Pix2PixConfig"]
+__all__ = ["FAMILIES", "AutoencoderConfig", "Family", "Pix2PixConfig"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,13 @@ class Family(Checked):
 
     SMALL: ClassVar[Mapping[str, Any]] = {}  # enough for two cores to learn from within an hour
     SMOKE: ClassVar[Mapping[str, Any]] = {}  # enough to run
+    MULTIPLE: ClassVar[int] = 1  # of the sides that the network takes
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size < self.MULTIPLE or self.size % self.MULTIPLE:
+            near = max(1, round(self.size / self.MULTIPLE)) * self.MULTIPLE
+            raise InputError("--size", f"must be a multiple of {self.MULTIPLE}", self.size, f"Try {near}.")
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments that `models.build(self.name, ...)` takes."""
@@ -56,7 +63,23 @@ class Pix2PixConfig(Family):
             raise InputError("--size", "must be a power of two, at least 32", self.size, "Try 128 or 256.")
 
 
+@dataclass(frozen=True)
+class AutoencoderConfig(Family):
+    """Convolutional autoencoder (Iizuka 2016): the plain baseline, with or without features of the whole picture."""
+
+    name: str = option("autoencoder", "network", choices=("autoencoder",))
+    base_width: int = option(64, "channels of the first convolution; deeper ones have up to 8 times as many", low=1)
+    global_features: bool = option(False, "a second path that sums up the whole picture for every pixel")
+    norm: str = option("batch", "normalisation", choices=("batch", "instance"))
+    distance: str = option("l2", "loss: mean squared or mean absolute difference", choices=("l2", "l1"))
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 32}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
+    MULTIPLE: ClassVar[int] = 8
+
+
 FAMILIES: dict[str, type[Family]] = {
     "pix2pix-rgb": Pix2PixConfig,
     "pix2pix-lab": Pix2PixConfig,
+    "autoencoder": AutoencoderConfig,
 }

@@ -12,7 +12,7 @@ from keras import ops
 
 from colorize_tf.errors import InputError
 
-__all__ = ["GAN_LOSSES", "AdversarialLoss", "GanLoss", "binary_cross_entropy", "hinge", "l1", "least_squares"]
+__all__ = ["GAN_LOSSES", "AdversarialLoss", "GanLoss", "binary_cross_entropy", "hinge", "l1", "l2", "least_squares"]
 
 # A tensor of whichever backend Keras runs on: there is no static type for it.
 Tensor = Any
@@ -24,6 +24,11 @@ GAN_LOSSES: tuple[str, ...] = get_args(GanLoss)
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
     """Two tensors [...] of one shape -> mean absolute difference, float32 scalar."""
     return ops.mean(ops.abs(_float32(prediction) - _float32(target)))
+
+
+def l2(prediction: Tensor, target: Tensor) -> Tensor:
+    """Two tensors [...] of one shape -> mean squared difference, float32 scalar."""
+    return ops.mean(ops.square(_float32(prediction) - _float32(target)))
 
 
 def binary_cross_entropy(logits: Tensor, target: float) -> Tensor:

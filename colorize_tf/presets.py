@@ -12,6 +12,8 @@ from colorize_tf.families import FAMILIES
 
 __all__ = ["PRESETS", "Preset"]
 
+PLAIN_ADAM = {"learning_rate": 1e-3, "beta_1": 0.9}  # of networks without an adversary
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -51,6 +53,7 @@ PRESETS: dict[str, Preset] = {
     for presets in (
         _presets("pix2pix-rgb", "pix2pix, gray replicated to RGB in, RGB out"),
         _presets("pix2pix-lab", "conditional GAN in Lab: L in, ab out"),
+        _presets("autoencoder", "convolutional autoencoder, L in, ab out", train=PLAIN_ADAM),
     )
     for preset in presets
 }

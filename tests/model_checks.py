@@ -1,9 +1,4 @@
-"""What every colorization network must pass, whatever paper it is from; a model's test file runs all of `CHECKS`.
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_check_list(check, tmp_path):
-    check(Case("my-model", {"base_width": 4}), tmp_path)
-"""
+"""What every colorization network must pass, whatever paper it is from; `test_models.py` runs all of it for each."""
 
 from __future__ import annotations
 
@@ -18,7 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from colorize_tf import colorspace
+from colorize_tf.config import RunConfig
+from colorize_tf.export.convert import convert
+from colorize_tf.export.drift import measure_drift
+from colorize_tf.export.recipes import CHROMA_TOLERANCE, RECIPES
+from colorize_tf.export.source import INPUTS, open_source_graph
+from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
+from colorize_tf.predict import Run
 
 from .conftest import colourful
 
@@ -29,15 +31,17 @@ class Case:
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
-    learners: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"l1": ("generator",)})
+    learners: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"train": ("generator",)})
     size: int = 32
     overfit: dict[str, Any] = field(default_factory=dict)  # options for the network that learns a few pictures by heart
-    overfit_steps: int = 150
+    overfit_phase: str | None = None  # if not the last one
+    overfit_rate: float = 2e-3
+    overfit_steps: int = 120
 
-    def build(self, seed: int = 1, **options: Any) -> keras.Model:
+    def build(self, seed: int = 1, learning_rate: float = 2e-4, **options: Any) -> keras.Model:
         keras.utils.set_random_seed(seed)
         model = build(self.name, **{"size": self.size, **self.options, **options})
-        model.compile()
+        model.compile(learning_rate=learning_rate)
         return model
 
 
@@ -140,18 +144,29 @@ def computes_in_half_precision(case: Case, tmp_path: Path) -> None:
 
 
 def learns_a_few_pictures_by_heart(case: Case, tmp_path: Path) -> None:
-    model = case.build(**case.overfit)
-    x, y = batch(model, count=4)
-    data = tf.constant(x), tf.constant(y)
-    train = tf.function(lambda: model.train_step(data), autograph=False)
-    for _ in range(case.overfit_steps):
-        train()
-    rgb = np.stack([colourful(seed, model.size, model.size) for seed in range(4)]) / np.float32(255)
-    luma = colorspace.rgb_to_lab(rgb)[..., :1]
+    model, luma, rgb = _by_heart(case)
     ab = np.asarray(keras.ops.image.resize(model.colorize(luma), luma.shape[1:3]))
     painted = colorspace.lab_to_rgb(np.concatenate([luma, ab], axis=-1))
     gray = np.repeat(colorspace.luma_to_gray(luma), 3, axis=-1)
     assert _psnr(painted, rgb) >= _psnr(gray, rgb) + 5, (_psnr(painted, rgb), _psnr(gray, rgb))
+
+
+def paints_the_same_from_a_file(case: Case, tmp_path: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    model, luma, _ = _by_heart(case)
+    config = RunConfig(case.name, FAMILIES[case.name](name=case.name))
+    source = open_source_graph(Run(tmp_path, tmp_path, config, model), None)
+    recipe = RECIPES["float32"]
+    file = Interpreter(model_content=convert(source, recipe)).get_signature_runner()
+    rest = {name: np.zeros((1, *luma.shape[1:3], INPUTS[name]) if INPUTS[name] else (1,), np.float32)
+            for name in source.intake.inputs if name != "luma"}  # fmt: skip
+    scenes = [{"luma": one[None].astype(np.float32), **rest} for one in luma]
+    wanted, given = [source(scene) for scene in scenes], [file(**scene)["ab"] for scene in scenes]
+    drift = measure_drift([scene["luma"] for scene in scenes], wanted, given)
+    assert drift.chroma > 5
+    assert drift.rgb_mean >= recipe.bounds.mean and drift.rgb_worst >= recipe.bounds.worst
+    assert abs(drift.chroma_ratio - 1) <= CHROMA_TOLERANCE
 
 
 CHECKS: tuple[Callable[[Case, Path], None], ...] = (
@@ -161,7 +176,25 @@ CHECKS: tuple[Callable[[Case, Path], None], ...] = (
     learns_where_it_should,
     computes_in_half_precision,
     learns_a_few_pictures_by_heart,
+    paints_the_same_from_a_file,
 )
+
+_LEARNT: dict[str, keras.Model] = {}  # two checks need a network that has learnt something
+
+
+def _by_heart(case: Case) -> tuple[keras.Model, np.ndarray, np.ndarray]:
+    """A network after many steps on the same eight pictures, their CIE L [8,64,64,1], and their RGB in 0..1."""
+    if case.name not in _LEARNT:
+        model = case.build(learning_rate=case.overfit_rate, size=64, **case.overfit)
+        model.phase = case.overfit_phase or model.phases[-1]
+        x, y = batch(model, count=8)
+        data = tf.constant(x), tf.constant(y)
+        train = tf.function(lambda: model.train_step(data), autograph=False)
+        for _ in range(case.overfit_steps):
+            train()
+        _LEARNT[case.name] = model
+    rgb = np.stack([colourful(seed, 64, 64) for seed in range(8)]) / np.float32(255)
+    return _LEARNT[case.name], colorspace.rgb_to_lab(rgb)[..., :1], rgb
 
 
 def _psnr(a: np.ndarray, b: np.ndarray) -> float:

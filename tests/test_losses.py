@@ -23,6 +23,10 @@ def test_l1_is_the_mean_absolute_difference():
     assert float(losses.l1(np.array([1.0, -2.0, 0.5]), np.array([0.0, 2.0, 0.5]))) == pytest.approx(5 / 3)
 
 
+def test_l2_is_the_mean_squared_difference():
+    assert float(losses.l2(np.array([1.0, -2.0, 0.5]), np.array([0.0, 2.0, 0.5]))) == pytest.approx(17 / 3)
+
+
 @pytest.mark.parametrize("target", [0.0, 0.9, 1.0])
 def test_cross_entropy_on_logits_is_that_of_their_probabilities(target):
     expected = np.mean([log_loss(float(logit), target) for logit in SCORES.flat])

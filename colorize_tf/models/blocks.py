@@ -131,6 +131,11 @@ class Blocks:
     def leaky(self, name: str) -> layers.Layer:
         return layers.LeakyReLU(negative_slope=0.2, dtype=self.dtype, name=name)
 
+    def conv(self, x: Tensor, filters: int, name: str, *, strides: int = 1) -> Tensor:
+        """[B,H,W,C] -> [B,H/strides,W/strides,filters]: 3x3 convolution, norm, ReLU."""
+        x = self.convolution(filters, 3, name, strides=strides, padding="same", use_bias=False)(x)
+        return layers.ReLU(dtype=self.dtype, name=f"{name}_act")(self.normalization(f"{name}_norm")(x))
+
     def down(self, x: Tensor, filters: int, name: str, *, activate: bool = True, normalize: bool = True) -> Tensor:
         """[B,H,W,C] -> [B,H/2,W/2,filters]: leaky ReLU, 4x4 convolution of stride 2, norm."""
         if activate:
