@@ -1,0 +1,52 @@
+package tf.colorize.core
+
+/** The mark that every colorized photo carries: its colour was added by software, and by which. */
+object Provenance {
+    /** https://cv.iptc.org/newscodes/digitalsourcetype/: a photograph to which a trained model added something. */
+    const val SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+    private const val IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+    private const val XMP = "http://ns.adobe.com/xap/1.0/"
+    private const val TIFF = "http://ns.adobe.com/tiff/1.0/"
+    private const val EMPTY = "<?xpacket begin=\"\uFEFF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n" +
+        "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">" +
+        "</rdf:RDF></x:xmpmeta>\n<?xpacket end=\"w\"?>"
+    private const val END = "</rdf:RDF>"
+    private const val MOST = 1 shl 20 // bytes of existing XMP that are kept
+
+    /** `colorize_tf 0.1.0 (mobile 1)`. */
+    fun software(version: String, card: Card) = "colorize_tf $version (${card.name} ${card.version})"
+
+    /** The XMP packet with the mark in place of what it said about its source, tool and orientation. */
+    fun updatedXmp(packet: ByteArray?, tool: String): ByteArray {
+        var text = packet?.takeIf { it.size <= MOST }?.let(::readable) ?: EMPTY
+        for ((namespace, name) in listOf(IPTC to "DigitalSourceType", XMP to "CreatorTool", TIFF to "Orientation")) {
+            text = without(text, namespace, name)
+        }
+        val mark = "<rdf:Description rdf:about=\"\" xmlns:Iptc4xmpExt=\"$IPTC\" xmlns:xmp=\"$XMP\" " +
+            "Iptc4xmpExt:DigitalSourceType=\"$SOURCE_TYPE\" xmp:CreatorTool=\"${escaped(tool)}\"/>"
+        val end = text.lastIndexOf(END)
+        return (text.substring(0, end) + mark + text.substring(end)).encodeToByteArray()
+    }
+
+    private fun readable(packet: ByteArray): String? = try {
+        packet.decodeToString(throwOnInvalidSequence = true).trim('\u0000').takeIf { END in it }
+    } catch (_: CharacterCodingException) {
+        null
+    }
+
+    /** The packet without a property, as attribute or as element, under whatever prefix. */
+    private fun without(packet: String, namespace: String, name: String): String {
+        val prefixes = Regex("xmlns:([\\w.-]+)\\s*=\\s*[\"']${Regex.escape(namespace)}[\"']").findAll(packet)
+        var text = packet
+        for (prefix in prefixes.map { it.groupValues[1] }.toSet()) {
+            val property = "${Regex.escape(prefix)}:$name"
+            text = text.replace(Regex("\\s$property\\s*=\\s*(?:\"[^\"]*\"|'[^']*')"), "")
+            text = text.replace(Regex("<$property(?:\\s[^<>]*)?(?:/>|>[^<]*</$property\\s*>)"), "")
+        }
+        return text
+    }
+
+    private fun escaped(text: String) =
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;")
+}

@@ -1,0 +1,129 @@
+package tf.colorize.core
+
+import kotlin.math.cbrt
+import kotlin.math.floor
+import kotlin.math.min
+import kotlin.math.pow
+import kotlin.math.round
+
+/** sRGB (D65) as formulas in 0..1, and as the tables that fusion looks up for 8-bit codes. */
+object Srgb {
+    /** Of linear light in the tables: at black, where 8-bit codes lie closest, a step is 1/20 of a code. */
+    const val STEPS = 65535
+
+    /** Below this value of CIE Lab's f the cube root is a straight line of slope [SLOPE]. */
+    const val KNEE = 0.2068966f
+    const val SLOPE = 7.787
+
+    private val published = arrayOf(
+        doubleArrayOf(0.412453, 0.357580, 0.180423),
+        doubleArrayOf(0.212671, 0.715160, 0.072169),
+        doubleArrayOf(0.019334, 0.119193, 0.950227),
+    )
+    private val white = doubleArrayOf(0.95047, 1.0, 1.08883)
+
+    /** Linear RGB -> XYZ relative to white, as published: what Lab values are quoted by. */
+    private val toWhite = Array(3) { row -> DoubleArray(3) { published[row][it] / white[row] } }
+
+    /** The same with rows of exactly 1, so that a neutral stays a neutral; the published matrix misses that by 1.5e-5. */
+    val toXyz: Array<DoubleArray> = Array(3) { row -> DoubleArray(3) { toWhite[row][it] / toWhite[row].sum() } }
+    val fromXyz: Array<DoubleArray> = inverse(toXyz)
+
+    /** Code 0..1 -> linear light 0..1. */
+    fun decode(code: Double): Double = if (code > 0.04045) ((code + 0.055) / 1.055).pow(2.4) else code / 12.92
+
+    /** Linear light 0..1 -> code 0..1. */
+    fun encode(light: Double): Double = if (light > 0.0031308) 1.055 * light.pow(1 / 2.4) - 0.055 else 12.92 * light
+
+    /** Light relative to white -> CIE Lab's f. */
+    fun labRoot(light: Double): Double = if (light > 0.008856) cbrt(light) else SLOPE * light + 16.0 / 116.0
+
+    /** sRGB 0..255 each -> CIE L, a, b. */
+    fun lab(red: Int, green: Int, blue: Int): DoubleArray {
+        val linear = doubleArrayOf(decode(red / 255.0), decode(green / 255.0), decode(blue / 255.0))
+        val (x, y, z) = DoubleArray(3) { row -> labRoot((0..2).sumOf { toWhite[row][it] * linear[it] }) }
+        return doubleArrayOf(116 * y - 16, 500 * (x - y), 200 * (y - z))
+    }
+
+    /** CIE L, a, b -> 0xFFRRGGBB, clipped to sRGB; for swatches, not for photos. */
+    fun argb(luma: Double, a: Double, b: Double): Int {
+        val y = (luma + 16) / 116
+        val xyz = doubleArrayOf(y + a / 500, y, y - b / 200).map {
+            if (it > KNEE) it * it * it else (it - 16.0 / 116.0) / SLOPE
+        }
+        var packed = 0xFF
+        for (row in fromXyz) {
+            val light = (0..2).sumOf { row[it] * xyz[it] }.coerceIn(0.0, 1.0)
+            packed = packed shl 8 or round(encode(light) * 255).toInt()
+        }
+        return packed
+    }
+
+    // --- tables; luminance is in green's unit, as green is solved last and makes up for what rounding red did ---
+
+    private val linear = DoubleArray(256) { decode(it / 255.0) }
+    private val greenShare = toXyz[1][1]
+
+    /** Luminance that a code of one channel contributes, ÷ green's weight, × [STEPS]. */
+    val redLight = contribution(0)
+    val greenLight = contribution(1)
+    val blueLight = contribution(2)
+    val grayLight = FloatArray(256) { (linear[it] / greenShare * STEPS).toFloat() }
+
+    /** CIE Lab's f of a neutral of this code, and of a luminance in steps. */
+    val grayRoot = FloatArray(256) { labRoot(linear[it]).toFloat() }
+    val root = FloatArray(STEPS + 1) { labRoot((it + 0.5) / STEPS).toFloat() }
+
+    /** Luminance in green's unit × this = in steps. */
+    val unit = greenShare.toFloat()
+
+    // What is added before cutting to whole codes: near neutral colours all three have like fractions, and were red
+    // rounded as green is, their errors would add up in luminance.
+    val green = codes(0.5)
+    val blue = green
+
+    /** Code, and shifted by 16 what rounding to it took from luminance, signed. */
+    val red = codes(0.75).also { table ->
+        for (step in table.indices) {
+            val lost = round(toXyz[1][0] / greenShare * STEPS * ((step + 0.5) / STEPS - linear[table[step]])).toInt()
+            table[step] = table[step] or (lost shl 16)
+        }
+    }
+
+    /** X and Z relative to white and luminance in green's unit -> linear RGB in steps; nine numbers by rows. */
+    val product = FloatArray(9) {
+        val row = fromXyz[it / 3]
+        when (it % 3) {
+            0 -> row[0] * STEPS
+            1 -> row[2] * STEPS
+            else -> row[1] * greenShare
+        }.toFloat()
+    }
+
+    /** 0x..RRGGBB -> CIE L 0..100. */
+    fun luma(argb: Int): Float {
+        val r = argb ushr 16 and 0xFF
+        val g = argb ushr 8 and 0xFF
+        val b = argb and 0xFF
+        val step = ((redLight[r] + greenLight[g] + blueLight[b]) * unit).toInt()
+        return root[min(step, STEPS)] * 116f - 16f
+    }
+
+    private fun contribution(channel: Int) =
+        FloatArray(256) { (toXyz[1][channel] * linear[it] / greenShare * STEPS).toFloat() }
+
+    private fun codes(bias: Double) = IntArray(STEPS + 1) {
+        floor(encode(min((it + 0.5) / STEPS, 1.0)) * 255.0 + bias).toInt().coerceIn(0, 255)
+    }
+
+    private fun inverse(m: Array<DoubleArray>): Array<DoubleArray> {
+        fun minor(row: Int, column: Int): Double {
+            val r = intArrayOf(0, 1, 2).filter { it != row }
+            val c = intArrayOf(0, 1, 2).filter { it != column }
+            val sign = if ((row + column) % 2 == 0) 1 else -1
+            return sign * (m[r[0]][c[0]] * m[r[1]][c[1]] - m[r[0]][c[1]] * m[r[1]][c[0]])
+        }
+        val determinant = (0..2).sumOf { m[0][it] * minor(0, it) }
+        return Array(3) { row -> DoubleArray(3) { minor(it, row) / determinant } }
+    }
+}
