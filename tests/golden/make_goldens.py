@@ -64,6 +64,8 @@ WHOLE = {
     },
     "fast": {"model": "tiny-fixed", "photo": "gray.png", "options": {"edges": False}, "hints": []},
     "int8": {"model": "tiny-fixed-int8", "photo": "gray.png", "options": {}, "hints": []},
+    "pix2pix": {"model": "pix2pix", "photo": "gray.png", "options": {}, "hints": []},
+    "pix2pix-int8": {"model": "pix2pix-int8", "photo": "gray.png", "options": {}, "hints": []},
 }
 
 
