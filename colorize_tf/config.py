@@ -83,6 +83,7 @@ class TrainConfig(Checked):
     pretrain_epochs: int = option(0, "first epochs, in the network's first phase: the L1 loss alone", low=0)
     warmup_epochs: int = option(0, "epochs after those, in which the discriminator alone learns", low=0)
     init_from: str | None = option(None, "run, checkpoint or weights file to start from")
+    encoder_weights: str | None = option(None, "what an encoder starts from: imagenet where Keras has it, or a file")
     freeze: tuple[str, ...] = option((), "layers not to train, as path patterns such as 'generator/down*'")
     thaw_at: int | None = option(None, "epoch (counted from 1) at which frozen layers join in", low=1)
     precision: str = option("float32", "of the arithmetic; weights stay float32", choices=PRECISIONS)

@@ -14,7 +14,10 @@ from typing import Any, ClassVar
 from colorize_tf.errors import InputError
 from colorize_tf.fields import Checked, option
 
-__all__ = ["FAMILIES", "AutoencoderConfig", "Family", "Pix2PixConfig"]
+__all__ = ["FAMILIES", "AutoencoderConfig", "Family", "Pix2PixConfig", "UNetConfig"]
+
+GAN_LOSSES = ("vanilla", "lsgan", "hinge")
+BACKBONES = ("resnet18", "resnet50", "inceptionv3", "mobilenetv1", "mobilenetv2", "mobilenetv3", "efficientnetb0")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Pix2PixConfig(Family):
     base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
     norm: str = option("batch", "normalisation", choices=("batch", "instance"))
     upsampling: str = option("transposed", "how the decoder grows", choices=("transposed", "bilinear"))
-    gan_loss: str = option("vanilla", "adversarial loss", choices=("vanilla", "lsgan", "hinge"))
+    gan_loss: str = option("vanilla", "adversarial loss", choices=GAN_LOSSES)
     l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
     label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
     dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
@@ -78,8 +81,29 @@ class AutoencoderConfig(Family):
     MULTIPLE: ClassVar[int] = 8
 
 
+@dataclass(frozen=True)
+class UNetConfig(Family):
+    """U-Net on an encoder that ImageNet has taught; L1 first, then against a 70x70 PatchGAN."""
+
+    name: str = option("unet", "network", choices=("unet",))
+    backbone: str = option("resnet18", "encoder; --encoder-weights gives it weights", choices=BACKBONES)
+    encoder_width: int = option(64, "channels of the first stage of resnet18; ImageNet teaches one of 64", low=1)
+    decoder_width: int = option(
+        64, "channels of the decoder's outer levels; inner ones have up to 4 times as many", low=1
+    )
+    base_width: int = option(64, "channels of the discriminator's first convolution", low=1)
+    gan_loss: str = option("vanilla", "adversarial loss", choices=GAN_LOSSES)
+    l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
+    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "encoder_width": 32, "decoder_width": 32, "base_width": 32}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "encoder_width": 4, "decoder_width": 4, "base_width": 4}
+    MULTIPLE: ClassVar[int] = 32
+
+
 FAMILIES: dict[str, type[Family]] = {
     "pix2pix-rgb": Pix2PixConfig,
     "pix2pix-lab": Pix2PixConfig,
     "autoencoder": AutoencoderConfig,
+    "unet": UNetConfig,
 }

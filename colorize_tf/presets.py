@@ -13,6 +13,7 @@ from colorize_tf.families import FAMILIES
 __all__ = ["PRESETS", "Preset"]
 
 PLAIN_ADAM = {"learning_rate": 1e-3, "beta_1": 0.9}  # of networks without an adversary
+TWO_PHASES = {"pretrain_epochs": 20, "warmup_epochs": 1}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ PRESETS: dict[str, Preset] = {
         _presets("pix2pix-rgb", "pix2pix, gray replicated to RGB in, RGB out"),
         _presets("pix2pix-lab", "conditional GAN in Lab: L in, ab out"),
         _presets("autoencoder", "convolutional autoencoder, L in, ab out", train=PLAIN_ADAM),
+        _presets("unet", "U-Net on an ImageNet encoder: L1, then adversarial", train=TWO_PHASES),
     )
     for preset in presets
 }

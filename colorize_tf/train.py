@@ -100,6 +100,10 @@ def train(arguments: Arguments, command: str = "") -> int:
             remedy = "Give back the same photos, or start a new run with --init-from."
             raise InputError("--data", "is not what the checkpoint was trained on", config.data.data, remedy)
     else:
+        if options.encoder_weights:
+            if not hasattr(model, "load_encoder"):
+                raise InputError("--encoder-weights", "needs a network that takes such an encoder", config.model.name)
+            model.load_encoder(options.encoder_weights)
         if options.init_from:
             checkpoints.load_weights(model, checkpoints.weights_of(Path(options.init_from)))
         if hasattr(model, "prepare"):
