@@ -6,7 +6,9 @@ The names are those of Google's quantizer: `wi8` are 8-bit integer weights, `ai8
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from colorize_tf.errors import InputError
 
@@ -41,7 +43,7 @@ class Recipe:
         return self.activations != "float32"
 
 
-RECIPES: dict[str, Recipe] = {
+RECIPES: Mapping[str, Recipe] = MappingProxyType({
     recipe.name: recipe
     for recipe in (
         Recipe(
@@ -71,7 +73,7 @@ RECIPES: dict[str, Recipe] = {
             fine_tuned=True,
         ),
     )
-}  # fmt: skip
+})  # fmt: skip
 
 
 def find_recipe(name: str) -> Recipe:

@@ -48,8 +48,17 @@ class Report:
         return not self.failures
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON can hold it."""
-        return {**asdict(self), "passed": self.passed}
+        """The report as JSON can hold it, numbers with five digits: more of them would not come again."""
+        rounded: dict[str, Any] = _rounded({**asdict(self), "passed": self.passed})
+        return rounded
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_rounded(inner) for inner in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def listing(report: Report) -> str:
