@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,6 +103,81 @@ def test_hints_and_vividness_become_inputs_of_the_file() -> None:
     assert [scene.inputs["hints"][..., 2].sum() > 20 for scene in scenes] == [False, True, False, True]  # discs
     assert [float(scene.inputs["vivid"][0]) for scene in scenes] == [0, 0, 1, 1]
     assert source(scenes[1].inputs).shape == (1, 32, 32, 2)
+
+
+class Guided(keras.Model):
+    """A network for any size that takes hints and vividness, or does without, and chooses among bins of colour."""
+
+    size = 32
+    multiple = 4
+    bins = np.random.default_rng(8).uniform(-60, 60, (1, 1, 24, 2)).astype(np.float32)
+
+    def __init__(self) -> None:
+        super().__init__()
+        keras.utils.set_random_seed(6)
+        x = seen = keras.Input((None, None, 4))
+        for stride in (2, 2, 1):
+            x = keras.layers.Conv2D(16, 3, stride, "same", activation="relu")(x)
+        x = keras.layers.UpSampling2D(2, interpolation="bilinear")(x)
+        logits = keras.layers.Conv2D(24, 1, kernel_initializer=keras.initializers.RandomNormal(0, 4.0))(x)
+        scores = keras.layers.Conv2D(1, 1, name="scores")(x)
+        self.network = keras.Model(seen, [logits, scores])
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    def colorize(self, luma: Any, hints: Any = None, vivid: Any = None) -> Any:
+        hints = keras.ops.repeat(keras.ops.zeros_like(luma), 3, axis=-1) if hints is None else hints
+        temperature = 1.0 if vivid is None else 1.0 - 0.8 * vivid
+        seen = keras.ops.concatenate([luma / 50.0 - 1.0, hints], axis=-1)
+        logits, scores = self.network(seen, training=False)
+        mean = keras.ops.conv(keras.ops.softmax(logits / temperature), keras.ops.convert_to_tensor(self.bins))
+        return mean * keras.ops.sigmoid(scores)
+
+
+@functools.cache
+def guided_file(recipe: str) -> tuple[Source, bytes]:
+    from colorize_tf.export.convert import convert
+
+    source = open_source_graph(replace(untrained(), model=Guided()), None, free=True)
+    calibration, _ = choose_photos(DataConfig(data="synthetic:20"), (12, 1))
+    return source, convert(source, RECIPES[recipe], [scene.inputs for scene in make_scenes(calibration, source.intake)])
+
+
+@pytest.mark.parametrize(("recipe", "most"), [("float32", 1e-3), ("float16", 0.1), ("static_wi8_ai8", 1.0)])
+def test_a_file_for_any_size_is_guided_by_hints_and_vividness(recipe: str, most: float, tmp_path: Path) -> None:
+    from colorize_tf.export.probe import Tflite
+
+    source, content = guided_file(recipe)
+    assert source.intake == Intake(None, 4, 32, ("luma", "hints", "vivid"))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    file = Tflite("ai-edge-litert", str(path), 1)
+    for height, width in ((32, 32), (40, 64)):
+        plain = {**luma(height, width), "hints": np.zeros((1, height, width, 3), np.float32)}
+        plain["vivid"] = np.zeros(1, np.float32)
+        hinted = {**plain, "hints": plain["hints"].copy()}
+        hinted["hints"][:, 8:15, 8:15] = (0.4, -0.3, 1.0)
+        lively = {**plain, "vivid": np.ones(1, np.float32)}
+        answer, *guided = (file.run(inputs) for inputs in (plain, hinted, lively))
+        assert answer.shape == (1, height // 2, width // 2, 2)
+        assert np.abs(answer - np.asarray(source.model.colorize(plain["luma"]))).mean() < most
+        for inputs, other in zip((hinted, lively), guided, strict=True):
+            assert np.abs(other - source(inputs)).mean() < most
+            assert np.abs(other - answer).max() > 1
+
+
+def test_the_head_of_a_guided_network_stays_float() -> None:
+    from colorize_tf.export.flatbuffer import Graph
+
+    graph = Graph(guided_file("static_wi8_ai8")[1])
+    kinds = {(node.operator, graph.dtype(node.outputs[0])) for node in graph.nodes}
+    assert {kind for name, kind in kinds if name in ("DIV", "SOFTMAX", "LOGISTIC")} == {"FLOAT32"}
+    assert ("RESIZE_BILINEAR", "INT8") in kinds
+    convolutions = [graph.dtype(node.inputs[1]) for node in graph.nodes if node.operator == "CONV_2D"]
+    assert sorted(convolutions) == ["FLOAT32"] * 3 + ["INT8"] * 3  # logits, scores, expectation; the trunk
+    assert {graph.dtype(index) for index in (*graph.inputs, *graph.outputs)} == {"FLOAT32"}
 
 
 # === Refusals ===
