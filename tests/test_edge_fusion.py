@@ -63,6 +63,20 @@ def test_luma_stays_for_every_gray_under_every_hue():
         assert np.abs(luma(fuse(ramp, ab, edges=False)) - luma(ramp)).max() <= WORST
 
 
+def test_luma_stays_under_an_even_tint():
+    # There the fractions of the three channels are alike in all pixels, and errors of rounding add up in the mean.
+    image = picture(18, 60, 80)
+    means = []
+    for chroma in (0.3, 1, 1.5, 3, 8, 25, 60, 110):
+        for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
+            ab = np.full((4, 4, 2), chroma * np.array([np.cos(angle), np.sin(angle)]), np.float32)
+            difference = np.abs(luma(fuse(image, ab, edges=False, threads=1)) - luma(image))
+            assert difference.max() <= WORST
+            means.append(difference.mean())
+    assert max(means) <= MEAN
+    assert np.mean(means) <= MEAN / 2
+
+
 def test_without_chroma_a_gray_photo_is_unchanged():
     image = picture(3, channels=1)
     assert (fuse(image, np.zeros((8, 8, 2), np.float32)) == image[..., None]).all()
@@ -76,9 +90,9 @@ def test_colours_inside_the_space_are_those_of_the_formula():
     inside = (np.abs(rgb_to_lab(wanted) - lab).max(-1) < 1e-3) & (luma(image) > 3)
     assert inside.mean() > 0.7
     off = np.abs(fuse(image, ab, edges=False).astype(np.float64) - wanted * 255)[inside]
-    # Half a code for rounding, a quarter that red and blue are shifted by, 0.3 that green takes over from them.
-    assert off.max() <= 1.0
-    assert off.mean() <= 0.35
+    # Red and blue become one of the codes on either side; green is rounded, and takes over up to 0.3 from red.
+    assert off.max() <= 1.02
+    assert off.mean() <= 0.45
 
 
 def test_what_does_not_fit_moves_towards_its_neutral_just_far_enough():

@@ -1,8 +1,8 @@
 """A photo's own luma at full resolution + a network's small chroma -> colour at full resolution, in strips.
 
 Luminance is kept exactly, chroma gives way: where the wanted colour lies outside the space, it moves towards the
-neutral of the same luminance, in linear light. Of the 8-bit result green is solved last, and makes up for what rounding
-red did to luminance, so that of three roundings only the smallest are felt: |ΔL| stays below 0.25.
+neutral of the same luminance, in linear light. The three channels of the 8-bit result are rounded together, so that of
+their errors in luminance little is left: |ΔL| stays below 0.25, and is 0.035 on average.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GUIDE_PIXELS = 2_000_000  # of the small copy of the photo, more or less
 EDGE_PIXELS = 1_000_000  # the edge-aware step works on at most so many
 SMALL = 100_000  # pixels below which threads cost more than they save
 BAND_ROWS = 96  # rows whose chroma is widened together
-STRIP_PIXELS = 65_536  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
+STRIP_PIXELS = 131_072  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,29 @@ import numpy as np
 
 from colorize_tf.colorspace import RGB_TO_XYZ, WHITE
 
-__all__ = ["KNEE", "SLOPE", "SRGB", "STEPS", "Curve", "RgbSpace", "SrgbCurve", "Tables", "lab_root"]
+__all__ = [
+    "CODE_AT",
+    "CUT",
+    "KNEE",
+    "SLOPE",
+    "SRGB",
+    "STEPS",
+    "STEP_AT",
+    "Curve",
+    "RgbSpace",
+    "SrgbCurve",
+    "Tables",
+    "lab_root",
+]
 
 Array = np.ndarray[Any, Any]
 
 STEPS = 65535  # of linear light in the tables: at black, where 8-bit codes lie closest, a step is 1/20 of a code
 KNEE = 0.2068966  # below it CIE Lab's cube root is a straight line of this slope:
 SLOPE = 7.787
-# What is added before red, green and blue are cut to whole codes. Near neutral colours all three have like fractions;
-# were red rounded as green is, their errors would add up in luminance (mean |ΔL| 0.090 instead of 0.074).
-ROUNDING = (0.75, 0.5, 0.5)
+MOST = 1023  # steps between two codes of red, in green's unit, that a space may have; sRGB has 173
+# How a table of red packs what is cut off (plus MOST, so that nothing below falls under 0), the code and the step.
+CUT, CODE_AT, STEP_AT = 2047, 11, 22
 
 
 def lab_root(light: Array) -> Array:
@@ -71,9 +84,11 @@ class Tables:
     gray_light: Array  # float32 [256]: the same for a neutral of this code
     gray_root: Array  # float32 [256]: CIE Lab's f of a neutral of this code
     root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
-    red: Array  # uint32 [STEPS + 1]: code | (int16: what rounding to it took from luminance, as above) << 16
-    green: Array  # uint32 [STEPS + 1]: code << 8
-    blue: Array  # uint32 [STEPS + 1]: code << 16
+    # See `Strip._encode` for how these four belong together; indices of `up` and `green` are MOST larger than steps.
+    red: Array  # uint32 [STEPS + 1]: luminance that the code below lacks | that code | its step to the next
+    up: Array  # uint32 [STEPS + 1 + 2·MOST]: -1 where green does better with the next code of red, else 0
+    green: Array  # uint32 [STEPS + 1 + 2·MOST]: code << 8 | what is added to blue before it is cut, 1/256 codes << 24
+    blue: Array  # uint32 [STEPS + 1]: code with eight bits of fraction << 8
     product: Array  # float32 [3, 3]: X and Z relative to white and luminance in green's unit -> linear RGB in steps
     unit: np.float32  # luminance in green's unit × unit = in steps
 
@@ -103,23 +118,27 @@ class RgbSpace:
         linear = np.stack([curve.decode(np.arange(256) / 255.0) for curve in self.curves])
         share = self.weights[:, None] * linear
         gray = share.sum(0)
+        light = share / green * STEPS
         centre = (np.arange(STEPS + 1) + 0.5) / STEPS
-        codes = np.stack(
-            [
-                np.clip(np.floor(curve.encode(np.minimum(centre, 1.0)) * 255.0 + bias), 0, 255)
-                for curve, bias in zip(self.curves, ROUNDING, strict=True)
-            ]
-        ).astype(np.uint32)
-        # Green is solved last, and makes up for red; so luminance is in its unit. Blue's rounding weighs too little.
-        lost = np.rint(self.weights[0] / green * STEPS * (centre - linear[0][codes[0]])).astype(np.int16)
+        below = np.clip(np.floor(self.curves[0].encode(centre) * 255.0), 0, 254).astype(np.uint32)
+        cut = np.clip(np.rint(self.weights[0] / green * STEPS * centre - light[0][below]), 0, MOST) + MOST
+        step = np.clip(np.rint(np.diff(light[0])), 0, MOST)[below]
+        # Green is solved with what red lacks, for a moment beyond white and, where red is all there is, below black.
+        beyond = (np.arange(1, MOST + 1) + 0.5) / STEPS / max(linear[1][255] - linear[1][254], 1.0 / STEPS)
+        wanted = np.concatenate([np.zeros(MOST), self.curves[1].encode(np.minimum(centre, 1.0)) * 255, 255 + beyond])
+        code, part = np.clip(np.floor(wanted + 0.5), 0, 255), wanted % 1.0
+        ratio = self.weights[0] / green  # of a step of red to one of green, in luminance, near neutral colours
+        gain = green / max(self.weights[2], 1e-3)  # the same of green to blue
+        bias = np.clip(0.5 + gain * (wanted - code), 0.0, 255 / 256)
         return Tables(
-            light=(share / green * STEPS).astype(np.float32),
+            light=light.astype(np.float32),
             gray_light=(gray / green * STEPS).astype(np.float32),
             gray_root=lab_root(gray).astype(np.float32),
             root=lab_root(centre).astype(np.float32),
-            red=codes[0] | lost.view(np.uint16).astype(np.uint32) << np.uint32(16),
-            green=codes[1] << np.uint32(8),
-            blue=codes[2] << np.uint32(16),
+            red=_packed((cut, 0), (below, CODE_AT), (step, STEP_AT)),
+            up=np.where((part > ratio / 2) & (part < (1 + ratio) / 2), 0xFFFFFFFF, 0).astype(np.uint32),
+            green=_packed((code, 8), (bias * 256.0, 24)),
+            blue=_packed((self.curves[2].encode(np.minimum(centre, 1.0)) * 255.0 * 256.0, 8)),
             product=(self.from_xyz[:, [0, 2, 1]] * [STEPS, STEPS, green]).astype(np.float32),
             unit=np.float32(green),
         )
@@ -155,6 +174,11 @@ class RgbSpace:
         root *= np.float32(116.0)
         root -= np.float32(16.0)
         return root
+
+
+def _packed(*fields: tuple[Array, int]) -> Array:
+    """Whole numbers and the bit where each begins -> uint32."""
+    return np.asarray(sum(values.astype(np.uint32) << np.uint32(start) for values, start in fields))
 
 
 def _srgb() -> RgbSpace:

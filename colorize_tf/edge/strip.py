@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from colorize_tf.edge.space import KNEE, SLOPE, STEPS, RgbSpace, Tables, lab_root
+from colorize_tf.edge.space import CODE_AT, CUT, KNEE, SLOPE, STEP_AT, STEPS, RgbSpace, Tables, lab_root
 
 __all__ = ["Strip", "cube_of", "pull_in"]
 
@@ -36,6 +36,7 @@ class Strip:
         self._linear = np.empty((3, size), np.float32)
         self._index = np.empty((3, size), np.int32)
         self._knee = np.full(size, KNEE, np.float32)
+        self._place = np.empty(size, np.int64)
 
     @classmethod
     def of_this_thread(cls, size: int) -> Strip:
@@ -69,58 +70,79 @@ class Strip:
             part = slice(start, start + PRODUCT)
             np.matmul(tables.product, xyz[:, part], out=linear[:, part])
         np.copyto(index, linear, casting="unsafe")
-        if int(index.view(np.uint32).max()) > STEPS:  # negative values are large ones here
-            _into_gamut(linear, light * tables.unit, index)
-        _encode(tables, index, linear.view(np.uint32), out)
+        _into_gamut(linear, light, tables.unit, index, self._place[:size].view(np.uint32)[:size])
+        self._encode(tables, index, linear.view(np.uint32), out)
 
     def _roots(self, tables: Tables, pixels: Array, light: Array, root: Array) -> None:
         """Codes -> luminance in green's unit, and CIE Lab's f of it."""
         if pixels.ndim == 2:
-            codes = pixels.astype(np.intp).ravel()
-            np.take(tables.gray_light, codes, out=light, mode="clip")
-            np.take(tables.gray_root, codes, out=root, mode="clip")
+            self._look_up(tables.gray_light, pixels, light)
+            np.take(tables.gray_root, self._place[: len(root)], out=root, mode="wrap")
             return
-        shape = pixels.shape[:2]
-        np.take(tables.light[0], pixels[..., 0], out=light.reshape(shape), mode="clip")
+        self._look_up(tables.light[0], pixels[..., 0], light)
         for channel in (1, 2):
-            np.take(tables.light[channel], pixels[..., channel], out=root.reshape(shape), mode="clip")
+            self._look_up(tables.light[channel], pixels[..., channel], root)
             light += root
         index = self._index[0][: len(light)]
         np.multiply(light, tables.unit, out=root)
         np.copyto(index, root, casting="unsafe")
-        np.take(tables.root, index, out=root, mode="clip")
+        self._look_up(tables.root, index, root)
+
+    def _look_up(self, table: Array, index: Array, out: Array) -> None:
+        """table[index] -> out [n], for indices that are inside the table."""
+        # NumPy looks up by 64-bit numbers alone, and would make them anew at each call; `wrap` costs it least.
+        place = self._place[: index.size]
+        np.copyto(place.reshape(index.shape), index)
+        np.take(table, place, out=out, mode="wrap")
+
+    def _encode(self, tables: Tables, index: Array, room: Array, out: Array) -> None:
+        """Linear light in steps -> 8-bit codes of the same luminance, each of them next to the exact one.
+
+        Red becomes the code below, or the next one where that leaves green closer to a whole code. Green makes up for
+        red, and is rounded. What rounding did to luminance decides whether blue becomes the code below or above.
+        """
+        red, green, blue = room
+        spare, rest = index[0].view(np.uint32), index[1].view(np.uint32)
+        self._look_up(tables.red, index[0], red)
+        np.bitwise_and(red, CUT, out=spare)
+        rest += spare
+        up = spare
+        self._look_up(tables.up, rest, up)
+        np.bitwise_and(red, up, out=green)
+        green >>= STEP_AT  # from red's code to the next, or 0
+        rest -= green
+        red >>= CODE_AT
+        red -= up  # which is -1 or 0
+        red &= 0xFF
+        self._look_up(tables.green, rest, green)
+        self._look_up(tables.blue, index[2], blue)
+        np.right_shift(green, 16, out=spare)
+        blue += spare
+        if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
+            # Whole words are quicker than bytes at every fourth place; what is in the fourth byte does not matter.
+            word = out.view(np.uint32).reshape(-1)
+            blue &= 0xFF0000
+            np.bitwise_or(red, green, out=word)
+            word |= blue
+            return
+        shape = out.shape[:2]
+        out[..., 0] = red.reshape(shape)  # the low byte
+        green >>= 8
+        out[..., 1] = green.reshape(shape)
+        blue >>= 16
+        out[..., 2] = blue.reshape(shape)
 
 
-def _into_gamut(linear: Array, light: Array, index: Array) -> None:
+def _into_gamut(linear: Array, light: Array, unit: np.float32, index: Array, room: Array) -> None:
     """Moves what lies outside 0..STEPS towards the neutral of its luminance, just far enough."""
-    bits = index[0] | index[1]
+    bits = np.bitwise_or(index[0], index[1], out=room.view(np.int32))
     bits |= index[2]
-    outside = np.flatnonzero(bits.view(np.uint32) > STEPS)  # STEPS has all its 16 bits set
-    index[:, outside] = pull_in(linear.take(outside, axis=1), light[outside], STEPS)
-
-
-def _encode(tables: Tables, index: Array, room: Array, out: Array) -> None:
-    """Linear light in steps -> 8-bit codes; green makes up for the luminance that rounding red gained or lost."""
-    red, green, blue = room
-    np.take(tables.red, index[0], out=red, mode="clip")
-    rest = index[1]
-    np.right_shift(red.view(np.int32), 16, out=green.view(np.int32))
-    rest += green.view(np.int32)
-    np.take(tables.green, rest, out=green, mode="clip")
-    np.take(tables.blue, index[2], out=blue, mode="clip")
-    if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
-        # Whole words are quicker than bytes at every fourth place.
-        word = out.view(np.uint32).reshape(-1)
-        np.bitwise_and(red, 0xFF, out=word)
-        word |= green
-        word |= blue
+    if int(room.max()) <= STEPS:  # negative values are large ones here, and STEPS has all its 16 bits set
         return
-    shape = out.shape[:2]
-    out[..., 0] = red.reshape(shape)  # the low byte
-    green >>= 8
-    out[..., 1] = green.reshape(shape)
-    blue >>= 16
-    out[..., 2] = blue.reshape(shape)
+    outside = np.flatnonzero(room > STEPS)
+    inside = pull_in(linear.take(outside, axis=1), light[outside] * unit, STEPS).astype(np.int32)
+    for row, values in zip(index, inside, strict=True):  # row by row: all at once takes NumPy far longer
+        row[outside] = values
 
 
 def _colour_deep(space: RgbSpace, pixels: Array, shift: Array, out: Array) -> None:
