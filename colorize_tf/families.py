@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from colorize_tf.errors import InputError
 from colorize_tf.fields import Checked, option
 
-__all__ = ["FAMILIES", "AutoencoderConfig", "Family", "Pix2PixConfig", "UNetConfig"]
+__all__ = ["FAMILIES", "AutoencoderConfig", "DCGANConfig", "Family", "Pix2PixConfig", "UNetConfig"]
 
 GAN_LOSSES = ("vanilla", "lsgan", "hinge")
 BACKBONES = ("resnet18", "resnet50", "inceptionv3", "mobilenetv1", "mobilenetv2", "mobilenetv3", "efficientnetb0")
@@ -43,11 +43,22 @@ class Family(Checked):
 
 
 @dataclass(frozen=True)
-class Pix2PixConfig(Family):
+class PowerOfTwo(Family):
+    """A network that halves its pictures down to a few pixels."""
+
+    size: int = option(256, "side of the square pictures it learns on, a power of two")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size < 32 or self.size & (self.size - 1):
+            raise InputError("--size", "must be a power of two, at least 32", self.size, "Try 128 or 256.")
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig(PowerOfTwo):
     """pix2pix (Isola 2017): U-Net generator, 70x70 PatchGAN discriminator."""
 
     name: str = option("pix2pix-rgb", "network", choices=("pix2pix-rgb", "pix2pix-lab"))
-    size: int = option(256, "side of the square pictures it learns on, a power of two")
     base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
     norm: str = option("batch", "normalisation", choices=("batch", "instance"))
     upsampling: str = option("transposed", "how the decoder grows", choices=("transposed", "bilinear"))
@@ -59,11 +70,6 @@ class Pix2PixConfig(Family):
 
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.size < 32 or self.size & (self.size - 1):
-            raise InputError("--size", "must be a power of two, at least 32", self.size, "Try 128 or 256.")
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,48 @@ class UNetConfig(Family):
     MULTIPLE: ClassVar[int] = 32
 
 
+@dataclass(frozen=True)
+class MobileConfig(Family):
+    """The network that ships: MobileNetV1 encoder, 313 bins of colour, ab at half the size; takes hints."""
+
+    name: str = option("mobile", "network", choices=("mobile",))
+    alpha: float = option(0.75, "width of the encoder, as MobileNetV1 counts it", low=0.01)
+    width: int = option(192, "channels of the decoder", low=1)
+    balance: float = option(0.5, "how much rare colours weigh in the loss: 0 most, 1 not at all", low=0.0, high=1.0)
+    share: float = option(0.6, "how much of that weight is taken back in the answer", low=0.0, high=1.0)
+    lively_share: float = option(0.0, "the same where the input vivid is 1", low=-1.0, high=1.0)
+    temperature: float = option(1.0, "of the distribution over the bins; below 1 the likeliest counts more", low=0.05)
+    colour_weight: float = option(20.0, "weight of the squared error of the mean colour", low=0.0)
+    gan_weight: float = option(0.05, "weight of the adversarial loss, in the phase that has one", low=0.0)
+    gan_loss: str = option("hinge", "adversarial loss", choices=GAN_LOSSES)
+    base_width: int = option(32, "channels of the discriminator's first convolution", low=1)
+    average: float = option(0.999, "share of the averaged weights that one step keeps", low=0.0, high=1.0)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 64, "alpha": 0.25, "width": 32, "base_width": 4}
+    MULTIPLE: ClassVar[int] = 32
+
+
+@dataclass(frozen=True)
+class DCGANConfig(PowerOfTwo):
+    """Conditional DCGAN (Nazeri 2018): U-Net down to 2x2, PatchGAN, labels smoothed."""
+
+    name: str = option("dcgan", "network", choices=("dcgan",))
+    base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
+    gan_loss: str = option("vanilla", "adversarial loss", choices=GAN_LOSSES)
+    l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
+    label_smoothing: float = option(0.1, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
+    dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
+
+
 FAMILIES: dict[str, type[Family]] = {
     "pix2pix-rgb": Pix2PixConfig,
     "pix2pix-lab": Pix2PixConfig,
     "autoencoder": AutoencoderConfig,
     "unet": UNetConfig,
+    "dcgan": DCGANConfig,
+    "mobile": MobileConfig,
 }

@@ -13,6 +13,11 @@ from colorize_tf.families import FAMILIES
 __all__ = ["PRESETS", "Preset"]
 
 PLAIN_ADAM = {"learning_rate": 1e-3, "beta_1": 0.9}  # of networks without an adversary
+# Whole photos squashed to squares, as networks are asked about them; most without hints; some as scans of old prints.
+AS_USED = {"batch": 32, "crop_min": 0.6, "crop_max": 1.0, "stretch": 1.6, "aging": 0.25, "hintless": 0.5}
+LONG_CLASSES = {
+    "learning_rate": 1e-3, "beta_1": 0.9, "weight_decay": 1e-4, "schedule": "cosine", "pretrain_epochs": 100,
+}  # fmt: skip
 TWO_PHASES = {"pretrain_epochs": 20, "warmup_epochs": 1}
 
 
@@ -55,7 +60,9 @@ PRESETS: dict[str, Preset] = {
         _presets("pix2pix-rgb", "pix2pix, gray replicated to RGB in, RGB out"),
         _presets("pix2pix-lab", "conditional GAN in Lab: L in, ab out"),
         _presets("autoencoder", "convolutional autoencoder, L in, ab out", train=PLAIN_ADAM),
+        _presets("mobile", "the network that ships: small, fast, takes hints", data=AS_USED, train=LONG_CLASSES),
         _presets("unet", "U-Net on an ImageNet encoder: L1, then adversarial", train=TWO_PHASES),
+        _presets("dcgan", "conditional DCGAN with smoothed labels"),
     )
     for preset in presets
 }

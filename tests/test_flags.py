@@ -39,7 +39,7 @@ def test_flags_reach_their_fields():
 @pytest.mark.parametrize(
     ("words", "argument", "said"),
     [
-        ("--out x --bach 3", "command line", "Did you mean --batch? Valid: --augment, "),
+        ("--out x --bach 3", "command line", "Did you mean --batch? Valid: --a"),
         ("--out x --base-widht=3", "command line", "Did you mean --base-width?"),
         ("--out x stray", "command line", "stray"),
         ("--preset pix2pix-rbg --out x", "--preset", "Did you mean pix2pix-rgb? Valid: "),

@@ -18,6 +18,7 @@ CASES = {
         Case("autoencoder", {"base_width": 4, "global_features": True}, overfit={"base_width": 8}),
         Case("unet", {"encoder_width": 4, "decoder_width": 4, "base_width": 4}, ADVERSARIAL,
              overfit={"encoder_width": 8, "decoder_width": 8}, overfit_phase="l1"),
+        Case("dcgan", {"base_width": 4}, ADVERSARIAL, overfit={"base_width": 8}, overfit_phase="l1"),
     )
 }  # fmt: skip
 

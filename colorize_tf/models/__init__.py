@@ -20,6 +20,7 @@ MODELS: dict[str, tuple[str, str]] = {  # name -> (module, class)
     "pix2pix-rgb": ("colorize_tf.models.pix2pix", "Pix2PixRGB"),
     "pix2pix-lab": ("colorize_tf.models.pix2pix", "Pix2PixLab"),
     "autoencoder": ("colorize_tf.models.autoencoder", "Autoencoder"),
+    "dcgan": ("colorize_tf.models.dcgan", "DCGAN"),
     "unet": ("colorize_tf.models.unet", "UNet"),
 }
 
