@@ -187,6 +187,15 @@ def test_bad_arguments_are_refused_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_instance_norm_is_refused_before_anything_is_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained_run(tmp_path / "run", steps=5, norm="instance")
+    out = tmp_path / "model.tflite"
+    assert "take dynamic_wi8" in refused(capsys, run, "--recipe", "static_wi8_ai8", "--out", out).lower()
+    assert not out.exists()
+
+
 def test_a_file_is_not_replaced_unless_told_to(
     lab_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
