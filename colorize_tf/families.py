@@ -144,11 +144,40 @@ class DCGANConfig(PowerOfTwo):
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
 
 
+@dataclass(frozen=True)
+class ECCV16Config(Family):
+    """Colorful Image Colorization (Zhang 2016): a distribution over 313 bins of colour for each pixel."""
+
+    name: str = option("eccv16", "network", choices=("eccv16",))
+    base_width: int = option(64, "channels of the first block; deeper ones have up to 8 times as many", low=1)
+    balance: float = option(0.5, "how much rare colours weigh in the loss: 0 most, 1 not at all", low=0.0, high=1.0)
+    temperature: float = option(0.38, "of the distribution; below 1 the likeliest colour counts more", low=0.01)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
+    MULTIPLE: ClassVar[int] = 8
+
+
+@dataclass(frozen=True)
+class SIGGRAPH17Config(Family):
+    """Real-Time User-Guided colorization (Zhang 2017): L and hints in, ab out; a distribution of colours beside."""
+
+    name: str = option("siggraph17", "network", choices=("siggraph17",))
+    base_width: int = option(64, "channels of the first block; deeper ones have up to 8 times as many", low=1)
+    class_weight: float = option(1.0, "weight of the cross entropy beside the Huber loss of the colours", low=0.0)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
+    MULTIPLE: ClassVar[int] = 8
+
+
 FAMILIES: dict[str, type[Family]] = {
     "pix2pix-rgb": Pix2PixConfig,
     "pix2pix-lab": Pix2PixConfig,
     "autoencoder": AutoencoderConfig,
     "unet": UNetConfig,
     "dcgan": DCGANConfig,
+    "eccv16": ECCV16Config,
+    "siggraph17": SIGGRAPH17Config,
     "mobile": MobileConfig,
 }

@@ -12,7 +12,17 @@ from keras import ops
 
 from colorize_tf.errors import InputError
 
-__all__ = ["GAN_LOSSES", "AdversarialLoss", "GanLoss", "binary_cross_entropy", "hinge", "l1", "l2", "least_squares"]
+__all__ = [
+    "GAN_LOSSES",
+    "AdversarialLoss",
+    "GanLoss",
+    "binary_cross_entropy",
+    "hinge",
+    "huber",
+    "l1",
+    "l2",
+    "least_squares",
+]
 
 # A tensor of whichever backend Keras runs on: there is no static type for it.
 Tensor = Any
@@ -29,6 +39,15 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
 def l2(prediction: Tensor, target: Tensor) -> Tensor:
     """Two tensors [...] of one shape -> mean squared difference, float32 scalar."""
     return ops.mean(ops.square(_float32(prediction) - _float32(target)))
+
+
+def huber(prediction: Tensor, target: Tensor, delta: float) -> Tensor:
+    """Two tensors [...] of one shape -> mean difference, float32 scalar: squared below `delta`, absolute above.
+
+    Divided by `delta`, so that above it a unit of difference costs one, whatever `delta` is.
+    """
+    distance = ops.abs(_float32(prediction) - _float32(target))
+    return ops.mean(ops.where(distance < delta, ops.square(distance) / (2 * delta), distance - delta / 2))
 
 
 def binary_cross_entropy(logits: Tensor, target: float) -> Tensor:

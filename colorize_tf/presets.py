@@ -18,6 +18,7 @@ AS_USED = {"batch": 32, "crop_min": 0.6, "crop_max": 1.0, "stretch": 1.6, "aging
 LONG_CLASSES = {
     "learning_rate": 1e-3, "beta_1": 0.9, "weight_decay": 1e-4, "schedule": "cosine", "pretrain_epochs": 100,
 }  # fmt: skip
+ZHANG = {"learning_rate": 3e-5, "beta_1": 0.9, "beta_2": 0.99, "weight_decay": 1e-3}
 TWO_PHASES = {"pretrain_epochs": 20, "warmup_epochs": 1}
 
 
@@ -63,6 +64,8 @@ PRESETS: dict[str, Preset] = {
         _presets("mobile", "the network that ships: small, fast, takes hints", data=AS_USED, train=LONG_CLASSES),
         _presets("unet", "U-Net on an ImageNet encoder: L1, then adversarial", train=TWO_PHASES),
         _presets("dcgan", "conditional DCGAN with smoothed labels"),
+        _presets("eccv16", "a distribution over 313 colours, rare ones favoured", train=ZHANG),
+        _presets("siggraph17", "L and hints in, ab out", train={"learning_rate": 1e-4, "beta_1": 0.9}),
     )
     for preset in presets
 }

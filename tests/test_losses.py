@@ -27,6 +27,12 @@ def test_l2_is_the_mean_squared_difference():
     assert float(losses.l2(np.array([1.0, -2.0, 0.5]), np.array([0.0, 2.0, 0.5]))) == pytest.approx(17 / 3)
 
 
+def test_huber_is_squared_below_delta_and_absolute_above():
+    given = np.array([0.1, 0.5, -2.0])
+    expected = np.mean([0.1**2 / 1.0, 0.5**2 / 1.0, 2.0 - 0.25])
+    assert float(losses.huber(given, np.zeros(3), 0.5)) == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("target", [0.0, 0.9, 1.0])
 def test_cross_entropy_on_logits_is_that_of_their_probabilities(target):
     expected = np.mean([log_loss(float(logit), target) for logit in SCORES.flat])

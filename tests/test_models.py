@@ -10,6 +10,7 @@ from colorize_tf.models import MODELS, build, model_options
 from .model_checks import CHECKS, Case
 
 ADVERSARIAL = {"l1": ("generator",), "warmup": ("discriminator",), "gan": ("generator", "discriminator")}
+SIGGRAPH = {"classification": ("generator",), "regression": ("generator",)}
 CASES = {
     case.name: case
     for case in (
@@ -18,7 +19,11 @@ CASES = {
         Case("autoencoder", {"base_width": 4, "global_features": True}, overfit={"base_width": 8}),
         Case("unet", {"encoder_width": 4, "decoder_width": 4, "base_width": 4}, ADVERSARIAL,
              overfit={"encoder_width": 8, "decoder_width": 8}, overfit_phase="l1"),
+        Case("mobile", {"alpha": 0.25, "width": 16, "base_width": 4}, ADVERSARIAL, size=64,
+             overfit={"width": 32, "share": 0.0}, overfit_phase="l1"),
         Case("dcgan", {"base_width": 4}, ADVERSARIAL, overfit={"base_width": 8}, overfit_phase="l1"),
+        Case("eccv16", {"base_width": 4}, overfit={"base_width": 8}),
+        Case("siggraph17", {"base_width": 4}, SIGGRAPH, overfit={"base_width": 8}),
     )
 }  # fmt: skip
 

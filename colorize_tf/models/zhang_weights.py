@@ -1,0 +1,115 @@
+"""The published weights of ECCV16 and SIGGRAPH17: PyTorch state dicts, and the Caffe model of the former.
+
+Every array of a file must have its place, and every weight of the network its array.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from colorize_tf.colorspace import AB_RANGE
+from colorize_tf.errors import InputError
+from colorize_tf.models.caffe import read_caffemodel
+from colorize_tf.models.state_dict import check_hash, read_arrays, take
+from colorize_tf.models.zhang import CONVOLUTIONS, ECCV16, SIGGRAPH17
+
+__all__ = ["import_weights"]
+
+Array = np.ndarray[Any, Any]
+
+NORM = ("weight", "bias", "running_mean", "running_var")
+# Caffe's names of ECCV16's layers -> those of the state dict.
+CAFFE = {
+    **{f"{'bw_' if (block, i) == (1, 0) else ''}conv{block}_{i + 1}": f"model{block}.{2 * i}"
+       for block, count in enumerate(CONVOLUTIONS, start=1) for i in range(count)},
+    **{f"conv{block}_{count}norm": f"model{block}.{2 * count}" for block, count in enumerate(CONVOLUTIONS, start=1)},
+    "conv8_1": "model8.0", "conv8_2": "model8.2", "conv8_3": "model8.4", "conv8_313": "model8.6",
+    "class8_ab": "model_out",
+}  # fmt: skip
+CAFFE_SCALE = "conv8_313_rh"
+
+
+def import_weights(path: str | Path, sha256: str | None = None) -> keras.Model:
+    """A .pth, .pt, .safetensors, .npz or .caffemodel file -> the network that it holds, not compiled.
+
+    The file is checked against `sha256`, or else against the eight digits that PyTorch's file names end in.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("weights", "must be a file that exists", str(path))
+    named = re.search(r"-([0-9a-f]{8,64})\.", path.name)
+    if expected := sha256 or (named and named[1]):
+        check_hash(path, expected)
+    temperature = 1.0  # the state dicts have theirs in the weights of the last layer
+    if path.suffix == ".caffemodel":
+        arrays, temperature = _from_caffe(path)
+    else:
+        arrays = read_arrays(path)
+    arrays = {name: value for name, value in arrays.items() if not name.endswith("num_batches_tracked")}
+    first = arrays.get("model1.0.weight")
+    if first is None or first.ndim != 4:
+        raise InputError("weights", "must be those of ECCV16 or SIGGRAPH17", f"{path}: {', '.join(list(arrays)[:3])}")
+    width = first.shape[0]
+    model = ECCV16(base_width=width, temperature=temperature) if first.shape[1] == 1 else SIGGRAPH17(base_width=width)
+    for layer in model.generator.layers:
+        if layer.weights:
+            layer.set_weights(_of_layer(layer, arrays, path))
+    if isinstance(model, ECCV16):
+        centres = take(arrays, "model_out.weight", (2, model.centres.shape[2], 1, 1), path)
+        model.centres.assign(centres.transpose(2, 3, 1, 0))
+    if arrays:
+        raise InputError("weights", f"must be those of {model.name}", f"{path}, which also holds {', '.join(arrays)}")
+    return model
+
+
+def _of_layer(layer: keras.Layer, arrays: dict[str, Array], path: Path) -> list[Array]:
+    """Takes the weights of one layer out of `arrays`, in Keras's order and layout."""
+    key = ".".join(layer.name.rsplit("_", 1))
+    if isinstance(layer, layers.BatchNormalization):
+        return [take(arrays, f"{key}.{part}", tuple(layer.gamma.shape), path) for part in NORM]
+    # [out, in, k, k], and [in, out, k, k] where it is transposed: Keras has both the other way round.
+    height, width, *rest = layer.kernel.shape
+    kernel = take(arrays, f"{key}.weight", (rest[1], rest[0], height, width), path)
+    return [kernel.transpose(2, 3, 1, 0), take(arrays, f"{key}.bias", tuple(layer.bias.shape), path)]
+
+
+def _from_caffe(path: Path) -> tuple[dict[str, Array], float]:
+    """A .caffemodel -> the arrays of the state dict that means the same, and the temperature beside it."""
+    blobs = read_caffemodel(path)
+    temperature = 1.0
+    arrays: dict[str, Array] = {}
+    for name, values in blobs.items():
+        if name == CAFFE_SCALE:
+            if len(values) != 1 or np.ptp(values[0]) > 1e-6:
+                raise InputError(
+                    "weights", f"must scale all bins alike in {CAFFE_SCALE}", f"{path}: {len(values)} blobs"
+                )
+            temperature = 1.0 / float(values[0].flat[0])
+        elif name not in CAFFE:
+            raise InputError("weights", "must be those of ECCV16", f"{path}, which also holds {name}")
+        elif name.endswith("norm"):
+            arrays |= _caffe_norm(CAFFE[name], values)
+        else:
+            arrays |= {f"{CAFFE[name]}.{part}": value for part, value in zip(NORM, values, strict=False)}
+    if "model1.0.weight" in arrays:
+        arrays["model1.0.weight"] = 100.0 * arrays["model1.0.weight"]  # of L-50 there, of (L-50)/100 here
+    if np.any(arrays.pop("model_out.bias", np.zeros(1))):
+        raise InputError("weights", "must have no bias in class8_ab", str(path))
+    if "model_out.weight" in arrays:
+        arrays["model_out.weight"] = arrays["model_out.weight"] / AB_RANGE  # of Lab units there
+    return arrays, temperature
+
+
+def _caffe_norm(key: str, values: list[Array]) -> dict[str, Array]:
+    """Mean, variance and the factor that both are to be divided by -> a batch norm without gain and shift."""
+    mean, variance, factor = values
+    scale = 1.0 / float(factor.flat[0]) if factor.flat[0] else 0.0
+    ones = np.ones(mean.size, np.float32)
+    parts = (ones, 0 * ones, scale * mean.ravel(), scale * variance.ravel())
+    return {f"{key}.{part}": value for part, value in zip(NORM, parts, strict=True)}
