@@ -60,10 +60,11 @@ test-edge: $(VENV)/.ready $(BOARD)/.ready  ## the edge alone, in every runtime
 coverage: $(VENV)/.ready $(BOARD)/.ready  ## the tests again, with branch coverage
 	$(PY) -m pytest -n 2 --dist loadscope --cov --cov-report=term
 
-bench: $(VENV)/.ready  ## speed against the tutorial loop, bare decode and in-memory batches (quiet machine, please)
+bench: $(VENV)/.ready  ## speed of training, of the data pipeline and of the edge, beside its bounds (quiet machine, please)
 	$(PY) benchmarks/train_step.py
 	$(PY) benchmarks/real_data_step.py
 	$(PY) -m colorize_tf.pipeline bench synthetic:200,size=480x640
+	$(PY) benchmarks/edge.py --photos 500 --huge
 
 lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header -c requirements/constraints.txt --extra dev setup.cfg -o requirements/dev.lock
