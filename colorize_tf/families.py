@@ -67,6 +67,10 @@ class Pix2PixConfig(PowerOfTwo):
     label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
     dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
     noise: str = option("train", "dropout in training only, or dropout at inference too", choices=("train", "dropout"))
+    architecture: str = option("unet", "generator: U-Net, or the residual one of CycleGAN", choices=("unet", "resnet"))
+    residual_blocks: int = option(9, "how many a residual generator has", low=1)
+    spectral_norm: bool = option(False, "divide the discriminator's kernels by their norm")
+    scales: int = option(1, "discriminators, each for pictures of half the size of the one before", low=1, high=4)
 
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}

@@ -8,7 +8,16 @@ import pytest
 import tensorflow as tf
 
 from colorize_tf.errors import InputError
-from colorize_tf.models.blocks import NORMS, UPSAMPLINGS, BatchNormalization, Blocks, InstanceNorm, NoiseDropout
+from colorize_tf.models.blocks import (
+    NORMS,
+    UPSAMPLINGS,
+    BatchNormalization,
+    Blocks,
+    InstanceNorm,
+    NoiseDropout,
+    ReflectionPadding,
+    SpectralConv2D,
+)
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -163,3 +172,38 @@ def test_weights_of_keras_batch_norm_can_be_loaded(tmp_path):
     ours.load_weights(tmp_path / "x.weights.h5")
     for saved, loaded in zip(theirs.get_weights(), ours.get_weights(), strict=True):
         np.testing.assert_array_equal(saved, loaded)
+
+
+def test_reflection_shows_the_mirror_image_beyond_the_edge():
+    x = noise(1, 4, 5, 2)
+    expected = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    layer = ReflectionPadding(2)
+    np.testing.assert_array_equal(layer(x), expected)
+    assert layer.compute_output_shape((None, 4, None, 2)) == (None, 8, None, 2)
+    assert ReflectionPadding.from_config(layer.get_config()).pixels == 2
+
+
+def test_a_spectral_convolution_has_norm_one():
+    layer, x = SpectralConv2D(6, 3, use_bias=False), noise(1, 8, 8, 4)
+    for _ in range(60):
+        layer(x, training=True)
+    kernel = np.asarray(layer.kernel)
+    largest = np.linalg.svd(kernel.reshape(-1, 6), compute_uv=False)[0]
+    plain = keras.layers.Conv2D(6, 3, use_bias=False)
+    plain.build(x.shape)
+    plain.set_weights([kernel / largest])
+    np.testing.assert_allclose(layer(x), plain(x), rtol=1e-3, atol=1e-3)
+
+
+def test_a_spectral_norm_is_estimated_in_training_alone_and_lets_gradients_pass():
+    layer, x = SpectralConv2D(3, 3), noise(1, 6, 6, 2)
+    layer(x)
+    before = np.array(layer.direction)
+    layer(x, training=False)
+    np.testing.assert_array_equal(layer.direction, before)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x, training=True) ** 2)
+    assert np.abs(tape.gradient(loss, layer.kernel.value)).max() > 0
+    assert np.abs(np.array(layer.direction) - before).max() > 0
+    half = SpectralConv2D(3, 3, dtype="mixed_float16")
+    assert half(x).dtype == "float16" and half.direction.dtype == "float32"

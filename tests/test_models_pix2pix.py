@@ -269,3 +269,54 @@ def test_an_unknown_phase_is_refused():
 def test_options_come_with_their_defaults():
     options = model_options("pix2pix-lab")
     assert options["size"] == 256 and options["l1_weight"] == 100.0 and "dtype" in options
+
+
+# === Variants ===
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"architecture": "resnet", "residual_blocks": 2, "norm": "instance", "gan_loss": "lsgan"},
+        {"spectral_norm": True, "gan_loss": "hinge"},
+        {"scales": 2, "size": 64, "spectral_norm": True},
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_variants_train_both_networks_and_come_back(options, tmp_path):
+    model = LAB.build(**options)
+    x, y = batch(model)
+    before = weights_of(model.generator), weights_of(model.discriminator)
+    assert np.isfinite(list(step(model, x, y).values())).all()
+    for network, earlier in zip((model.generator, model.discriminator), before, strict=True):
+        assert {variable.path for variable in network.trainable_variables} <= changed(earlier, weights_of(network))
+    model.save(tmp_path / "a.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "a.keras")(x), model(x))
+
+
+def test_the_residual_generator_is_that_of_cyclegan():
+    generator = build("pix2pix-rgb", architecture="resnet", norm="instance").generator
+    assert generator.count_params() == 11_378_179 + 5_248  # gain and shift of a norm where the authors have a bias
+    assert len([layer for layer in generator.layers if isinstance(layer, keras.layers.Add)]) == 9
+    assert not [layer for layer in generator.layers if isinstance(layer, keras.layers.Dropout)]
+
+
+def test_several_discriminators_count_alike_and_see_halved_pictures():
+    model = LAB.build(size=64, scales=2, **QUIET)
+    x, y = batch(model)
+    pair = np.concatenate([x, y], axis=-1)
+    whole, half = model.discriminator(pair)
+    assert whole.shape[1] > half.shape[1]
+    halved = pair.reshape(2, 32, 2, 32, 2, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(model.discriminator.get_layer("scale1")(halved), half, atol=1e-4)
+    loss, fake = AdversarialLoss("vanilla"), np.concatenate([x, model(x)], axis=-1)
+    told_apart = [
+        float(loss.real(real) + loss.fake(painted))
+        for real, painted in zip(model.discriminator(pair), model.discriminator(fake), strict=True)
+    ]
+    assert float(model.test_step((x, y))["d_loss"]) == pytest.approx(0.5 * np.mean(told_apart), rel=1e-5)
+
+
+def test_a_discriminator_for_pictures_too_small_is_refused():
+    with pytest.raises(InputError, match=r"scales: must be at least 1, the smallest still 32 pixels wide\. .*2 of 32"):
+        LAB.build(scales=2)

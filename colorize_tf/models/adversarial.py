@@ -5,6 +5,7 @@ Isola et al. 2017 (arXiv:1611.07004), equations 1 to 4; the papers that followed
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -81,9 +82,16 @@ class ConditionalGan(Learner):
         gray = ops.cast(x, "float32")
         on_real = self.discriminator(ops.concatenate([gray, ops.cast(y, "float32")], axis=-1), training=training)
         on_fake = self.discriminator(ops.concatenate([gray, shown], axis=-1), training=training)
-        fooled = self.gan_weight * self.adversarial_loss.generator(on_fake)
-        told_apart = self.adversarial_loss.real(on_real) + self.adversarial_loss.fake(on_fake)
+        judge = self.adversarial_loss
+        fooled = self.gan_weight * _mean(judge.generator, on_fake)
+        told_apart = _mean(judge.real, on_real) + _mean(judge.fake, on_fake)
         return {
             "g_loss": fooled + distance, "g_gan": fooled, **losses,
             "d_loss": self.discriminator_loss_weight * told_apart,
         }  # fmt: skip
+
+
+def _mean(loss: Callable[[Tensor], Tensor], scores: Tensor | list[Tensor]) -> Tensor:
+    """The loss of one discriminator's scores, or the mean of those of several."""
+    parts = [loss(one) for one in (scores if isinstance(scores, list) else [scores])]
+    return sum(parts[1:], parts[0]) / len(parts)

@@ -18,6 +18,8 @@ __all__ = [
     "InstanceNorm",
     "NoiseDropout",
     "Norm",
+    "ReflectionPadding",
+    "SpectralConv2D",
     "Upsampling",
     "choice",
 ]
@@ -103,6 +105,59 @@ class NoiseDropout(layers.Dropout):
         return super().call(inputs, training=True)
 
 
+@keras.saving.register_keras_serializable(package="colorize_tf")
+class ReflectionPadding(layers.Layer):
+    """[B,H,W,C] -> [B,H+2n,W+2n,C]: beyond an edge lies its mirror image."""
+
+    def __init__(self, pixels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pixels = pixels
+
+    def call(self, inputs: Tensor) -> Tensor:
+        around = (self.pixels, self.pixels)
+        return ops.pad(inputs, ((0, 0), around, around, (0, 0)), mode="reflect")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, *sides, channels = input_shape
+        return batch, *(side and side + 2 * self.pixels for side in sides), channels
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "pixels": self.pixels}
+
+
+@keras.saving.register_keras_serializable(package="colorize_tf")
+class SpectralConv2D(layers.Conv2D):
+    """A convolution whose kernel is divided by its largest singular value (Miyato et al. 2018, arXiv:1802.05957).
+
+    Keras's wrapper writes the quotient over the kernel, and the optimizer then works on what it did not step to.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        self.direction = self.add_weight(
+            name="direction", shape=(1, self.filters), initializer="random_normal", trainable=False, autocast=False,
+            aggregation="only_first_replica",
+        )  # fmt: skip
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        flat = ops.reshape(ops.cast(self.kernel, "float32"), (-1, self.filters))
+        # One round of power iteration for each training step, as in the paper: the kernel moves little between two.
+        left = ops.stop_gradient(ops.normalize(self.direction @ ops.transpose(flat)))
+        right = ops.stop_gradient(ops.normalize(left @ flat))
+        if training:
+            self.direction.assign(right)
+        norm = ops.sum(left @ flat * right)
+        outputs = self.convolution_op(inputs, self.kernel / ops.cast(norm, self.kernel.dtype))
+        return outputs + ops.cast(self.bias, outputs.dtype) if self.use_bias else outputs
+
+    # A plain convolution would keep kernel and bias alone.
+    def save_own_variables(self, store: Any) -> None:
+        layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        layers.Layer.load_own_variables(self, store)
+
+
 @dataclass(frozen=True)
 class Blocks:
     """Makes the layers of one network, which share a norm, a way of upsampling and a dtype policy.
@@ -113,13 +168,15 @@ class Blocks:
     norm: Norm = "batch"
     upsampling: Upsampling = "transposed"
     dtype: Any = None
+    spectral: bool = False  # whether convolutions are divided by their norm
 
     def __post_init__(self) -> None:
         choice("norm", self.norm, NORMS)
         choice("upsampling", self.upsampling, UPSAMPLINGS)
 
     def convolution(self, filters: int, size: int, name: str, **options: Any) -> layers.Layer:
-        return layers.Conv2D(filters, size, kernel_initializer=_normal(0.0), dtype=self.dtype, name=name, **options)
+        kind = SpectralConv2D if self.spectral else layers.Conv2D
+        return kind(filters, size, kernel_initializer=_normal(0.0), dtype=self.dtype, name=name, **options)
 
     def normalization(self, name: str) -> layers.Layer:
         if self.norm == "instance":
@@ -143,12 +200,12 @@ class Blocks:
         x = self.convolution(filters, 4, name, strides=2, padding="same", use_bias=not normalize)(x)
         return self.normalization(f"{name}_norm")(x) if normalize else x
 
-    def up(self, x: Tensor, filters: int, name: str, *, normalize: bool = True) -> Tensor:
+    def up(self, x: Tensor, filters: int, name: str, *, normalize: bool = True, size: int = 4) -> Tensor:
         """[B,H,W,C] -> [B,2H,2W,filters]: ReLU, upsampling by two with a convolution, norm."""
         x = layers.ReLU(dtype=self.dtype, name=f"{name}_act")(x)
         if self.upsampling == "transposed":
             x = layers.Conv2DTranspose(
-                filters, 4, strides=2, padding="same", use_bias=not normalize, kernel_initializer=_normal(0.0),
+                filters, size, strides=2, padding="same", use_bias=not normalize, kernel_initializer=_normal(0.0),
                 dtype=self.dtype, name=name,
             )(x)  # fmt: skip
         else:

@@ -17,13 +17,24 @@ from colorize_tf.losses import AdversarialLoss, GanLoss
 from colorize_tf.models.adversarial import ConditionalGan
 from colorize_tf.models.blocks import Blocks, NoiseDropout, Norm, Upsampling, choice
 from colorize_tf.models.learner import LabView
+from colorize_tf.models.residual import residual_generator
 
-__all__ = ["NOISES", "Pix2PixLab", "Pix2PixRGB", "patch_discriminator", "unet_generator"]
+__all__ = [
+    "ARCHITECTURES",
+    "NOISES",
+    "Pix2PixLab",
+    "Pix2PixRGB",
+    "multiscale_discriminator",
+    "patch_discriminator",
+    "unet_generator",
+]
 
 Tensor = Any
 
 Noise = Literal["train", "dropout"]
+Architecture = Literal["unet", "resnet"]
 NOISES: tuple[str, ...] = get_args(Noise)
+ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
 
 
 def unet_generator(
@@ -51,7 +62,9 @@ def unet_generator(
     return keras.Model(inputs, colour, name="generator")
 
 
-def patch_discriminator(size: int, channels: int, width: int, blocks: Blocks) -> keras.Model:
+def patch_discriminator(
+    size: int, channels: int, width: int, blocks: Blocks, name: str = "discriminator"
+) -> keras.Model:
     """Gray beside colour [B,S,S,channels] -> float32 logits, one for each 70x70 patch: [B,30,30,1] at S=256.
 
     Padding is one pixel of zeros on every side, as in the authors' code: "same" of a 4x4 kernel would pad unevenly.
@@ -66,6 +79,21 @@ def patch_discriminator(size: int, channels: int, width: int, blocks: Blocks) ->
     x = layers.ZeroPadding2D(1, dtype=blocks.dtype, name="logits_pad")(x)
     x = blocks.convolution(1, 4, "logits")(x)
     logits = layers.Activation("linear", dtype="float32", name="logits_float32")(x)
+    return keras.Model(inputs, logits, name=name)
+
+
+def multiscale_discriminator(size: int, channels: int, width: int, blocks: Blocks, scales: int) -> keras.Model:
+    """The same input -> logits of one patch discriminator for each scale: full, half, a quarter (Wang et al. 2018)."""
+    if scales < 1 or size >> (scales - 1) < 32:
+        raise InputError("scales", "must be at least 1, the smallest still 32 pixels wide", f"{scales} of {size}")
+    if scales == 1:
+        return patch_discriminator(size, channels, width, blocks)
+    inputs = x = keras.Input((size, size, channels), name="pair")
+    logits = []
+    for i in range(scales):
+        if i > 0:
+            x = layers.AveragePooling2D(2, dtype=blocks.dtype, name=f"half{i}")(x)
+        logits.append(patch_discriminator(size >> i, channels, width, blocks, name=f"scale{i}")(x))
     return keras.Model(inputs, logits, name="discriminator")
 
 
@@ -83,6 +111,10 @@ class Pix2PixRGB(ConditionalGan):
         label_smoothing: how far below 1 the discriminator's target for real pictures lies.
         dropout: rate in the three innermost up blocks.
         noise: "train": dropout in training only; "dropout": also at inference, so that every call paints anew.
+        architecture: of the generator: "unet", or "resnet", that of CycleGAN, which has no dropout.
+        residual_blocks: how many a "resnet" has.
+        spectral_norm: whether the discriminator's kernels are divided by their norm.
+        scales: discriminators, each for a picture of half the size of the one before.
     """
 
     view: ClassVar[str] = "rgb"
@@ -101,6 +133,10 @@ class Pix2PixRGB(ConditionalGan):
         label_smoothing: float = 0.0,
         dropout: float = 0.5,
         noise: Noise = "train",
+        architecture: Architecture = "unet",
+        residual_blocks: int = 9,
+        spectral_norm: bool = False,
+        scales: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -108,19 +144,22 @@ class Pix2PixRGB(ConditionalGan):
         self.size, self.base_width, self.norm, self.upsampling = size, base_width, norm, upsampling
         self.gan_loss, self.l1_weight, self.label_smoothing = gan_loss, l1_weight, label_smoothing
         self.dropout, self.noise = dropout, choice("noise", noise, NOISES)
+        self.architecture = choice("architecture", architecture, ARCHITECTURES)
+        self.residual_blocks, self.spectral_norm, self.scales = residual_blocks, spectral_norm, scales
         self.adversarial_loss = AdversarialLoss(gan_loss, label_smoothing)
 
         self.generator = self.make_generator()
-        self.discriminator = patch_discriminator(size, sum(self.channels), base_width, self._blocks())
+        judging = Blocks(norm, upsampling, self.dtype_policy, spectral_norm)
+        self.discriminator = multiscale_discriminator(size, sum(self.channels), base_width, judging, scales)
         self.built = True
 
     def make_generator(self) -> keras.Model:
         """A new generator; a subclass may have one of its own."""
+        blocks = Blocks(self.norm, self.upsampling, self.dtype_policy)
+        if self.architecture == "resnet":
+            return residual_generator(self.channels, self.base_width, self.residual_blocks, blocks)
         drops = self.noise == "dropout"
-        return unet_generator(self.size, self.channels, self.base_width, self._blocks(), self.dropout, drops)
-
-    def _blocks(self) -> Blocks:
-        return Blocks(self.norm, self.upsampling, self.dtype_policy)
+        return unet_generator(self.size, self.channels, self.base_width, blocks, self.dropout, drops)
 
     def paint(self, luma: Tensor) -> Tensor:
         """CIE L [B,S,S,1] in 0..100 -> the generator's own RGB, float32 [B,S,S,3] in 0..1."""
