@@ -23,10 +23,11 @@ from colorize_tf.datasets import Photos, Unpaired
 from colorize_tf.datasets.pixels import PixelReader
 from colorize_tf.datasets.reading import PhotoReader
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.hints import aged, simulated_hints
 
 __all__ = ["VIEWS", "Augment", "evaluation_batches", "steps_per_epoch", "training_batches"]
 
-VIEWS = ("rgb", "lab")
+VIEWS = ("rgb", "lab", "hinted")
 
 Reader = PhotoReader | PixelReader
 View = Callable[[tf.Tensor, tf.Tensor], Any]
@@ -37,18 +38,26 @@ class Augment:
     """What training varies.
 
     `crop` is the range of the crop's side as a share of the photo's shorter side; the default, one value, is pix2pix's
-    "resize to 286, crop 256", a range varies the scale. `rotation` is the largest angle in degrees, either way.
+    "resize to 286, crop 256", a range varies the scale. `stretch` lets crops be up to so many times longer than wide,
+    or wider than long, before they are squashed to squares. `rotation` is the largest angle in degrees, either way.
+    `aging` is the share of photos whose lightness is that of an old print; `hintless` the share that gets no hints, in
+    a view that has them.
     """
 
     crop: tuple[float, float] = (256 / 286, 256 / 286)
     flip: bool = True
+    stretch: float = 1.0
     rotation: float = 0.0
+    aging: float = 0.0
+    hintless: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.crop[0] <= self.crop[1] <= 1:
             raise InputError("crop", "must be a range within 0..1 of the photo's shorter side", self.crop)
         if not 0 <= self.rotation <= 45:
             raise InputError("rotation", "must be 0 to 45 degrees", self.rotation)
+        if not 1 <= self.stretch <= 4:
+            raise InputError("stretch", "must be 1 to 4", self.stretch)
 
 
 PLAIN = Augment(crop=(1.0, 1.0), flip=False)
@@ -74,6 +83,7 @@ def training_batches(
     """Photos -> endless (x, y) batches, float32.
 
     view "rgb": x gray thrice, y RGB, both [B,S,S,3] in -1..1. view "lab": x L/50-1 [B,S,S,1], y ab/110 [B,S,S,2].
+    view "hinted": x is joined by hints, a/110, b/110 and a mask, to [B,S,S,4]; the mask is zero where there is none.
     Unpaired sets, view "rgb": (a, b), both RGB [B,S,S,3] in -1..1, each in its own order.
 
     `batch` is per worker; `worker` is (own number, how many): together they see each photo once per epoch. `cache`
@@ -88,7 +98,7 @@ def training_batches(
         samples = _Samples(reader, one.count, size, batch, seed * 2 + salt, worker, augment)
 
         def load(which: tf.Tensor, number: tf.Tensor) -> Any:
-            return look(*samples.load(which, number))
+            return samples.dressed(view, number, look(*samples.load(which, number)))
 
         steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
         planned = _mapped(steps, samples.plan).unbatch()
@@ -100,7 +110,7 @@ def training_batches(
         colour = _view("colour", "rgb", size)
         batches = tf.data.Dataset.zip((stream(photos.a, 0, colour, "rgb"), stream(photos.b, 1, colour, "rgb")))
     else:
-        kind = "lab" if cache and view == "lab" else "rgb"
+        kind = "lab" if cache and view != "rgb" else "rgb"
         batches = stream(photos, 0, _view(view, kind, size), kind)
     return batches.prefetch(4).with_options(_options())
 
@@ -116,7 +126,8 @@ def evaluation_batches(photos: Photos, *, view: str, size: int, batch: int) -> t
     everything = (tf.constant(1.0), tf.constant([0.5, 0.5]))
 
     def load(which: tf.Tensor) -> Any:
-        return look(reader.crop(which, size, *everything, smooth=True), tf.constant(False))
+        x, y = look(reader.crop(which, size, *everything, smooth=True), tf.constant(False))
+        return (tf.pad(x, [[0, 0], [0, 0], [0, 3]]) if view == "hinted" else x), y  # hints: none
 
     batches = _mapped(tf.data.Dataset.range(photos.count), load, tf.data.AUTOTUNE).batch(batch)
     batches = batches.apply(tf.data.experimental.assert_cardinality(-(-photos.count // batch)))
@@ -152,21 +163,39 @@ class _Samples:
     def load(self, which: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """(photo, sample) -> its crop in 0..255 [size, size, 3], and whether to flip it."""
         augment = self.augment
-        draw = tf.random.stateless_uniform([5], tf.stack([self.seed, number]), alg="philox")
+        draw = tf.random.stateless_uniform([6], self._key(number, 0), alg="philox")
         share = augment.crop[0] + draw[0] * (augment.crop[1] - augment.crop[0])
+        longer = 1 + draw[5] * (augment.stretch - 1)
         if augment.rotation:
-            image = self._turned(which, share, draw[1:3], (2 * draw[4] - 1) * math.radians(augment.rotation))
+            angle = (2 * draw[4] - 1) * math.radians(augment.rotation)
+            image = self._turned(which, share, draw[1:3], longer, angle)
         else:
-            image = self.reader.crop(which, self.size, share, draw[1:3], smooth=False)
+            image = self.reader.crop(which, self.size, share, draw[1:3], smooth=False, longer=longer)
         return image, draw[3] < (0.5 if augment.flip else 0.0)
 
-    def _turned(self, which: tf.Tensor, share: tf.Tensor, place: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
+    def dressed(self, view: str, number: tf.Tensor, sample: Any) -> Any:
+        """A sample as the network is to see it: aged and with hints, as the view and the options say."""
+        if view == "rgb":
+            return sample
+        x, y = sample
+        if self.augment.aging:
+            x = aged(x, self._key(number, 1), self.augment.aging)
+        if view == "hinted":
+            x = tf.concat([x, simulated_hints(y, self._key(number, 2), self.augment.hintless)], axis=-1)
+        return x, y
+
+    def _key(self, number: tf.Tensor, purpose: int) -> tf.Tensor:
+        return tf.stack([self.seed + (purpose << 32), number])
+
+    def _turned(
+        self, which: tf.Tensor, share: tf.Tensor, place: tf.Tensor, longer: tf.Tensor, angle: tf.Tensor
+    ) -> tf.Tensor:
         """The crop, turned by `angle` (radians): cut from a window large enough to leave no corner empty."""
         most = math.radians(self.augment.rotation)
         reach = math.cos(most) + math.sin(most)
         outer = tf.minimum(share * reach, 1.0)
         side = math.ceil(self.size * reach)
-        window = self.reader.crop(which, side, outer, place, smooth=False)
+        window = self.reader.crop(which, side, outer, place, smooth=False, longer=longer)
         cos, sin = tf.cos(angle), tf.sin(angle)
         # Output to input: about the middles, scaled so that the turned square keeps its share or just fits.
         scale = tf.minimum(share / outer, 1 / (cos + tf.abs(sin))) * side / self.size
@@ -199,6 +228,8 @@ def _view(view: str, kind: str, size: int) -> View:
         ("rgb", "rgb"): _rgb_of_rgb,
         ("lab", "rgb"): _lab_of_rgb,
         ("lab", "lab"): _lab_of_lab,
+        ("hinted", "rgb"): _lab_of_rgb,
+        ("hinted", "lab"): _lab_of_lab,
         ("colour", "rgb"): encode_rgb,
     }[view, kind]
 

@@ -68,7 +68,13 @@ def assert_equal(batches, others):
 
 
 @pytest.mark.parametrize(
-    "options", [{"view": "lab"}, {"augment": Augment(crop=(0.5, 1.0), rotation=10.0)}, {"cache": True}]
+    "options",
+    [
+        {"view": "lab"},
+        {"augment": Augment(crop=(0.5, 1.0), rotation=10.0)},
+        {"augment": Augment(stretch=1.5, aging=0.5), "view": "hinted"},
+        {"cache": True},
+    ],
 )
 def test_a_later_start_gives_the_tail_bit_for_bit(photos, options):
     whole = first(stream(photos, **options), 8)
@@ -125,7 +131,7 @@ def test_evaluation_sees_every_photo_once_in_order(flats):
 # === What the network is shown ===
 
 
-@pytest.mark.parametrize(("view", "channels"), [("rgb", (3, 3)), ("lab", (1, 2))])
+@pytest.mark.parametrize(("view", "channels"), [("rgb", (3, 3)), ("lab", (1, 2)), ("hinted", (4, 2))])
 def test_shapes_are_static(photos, view, channels):
     spec = stream(photos, view=view).element_spec
     assert spec == tuple(tf.TensorSpec((5, 16, 16, depth), tf.float32) for depth in channels)
@@ -191,6 +197,43 @@ def test_about_half_are_flipped_sideways_and_none_upside_down(tmp_path):
     assert (batch[1][:, 0, 0, 1] < batch[1][:, -1, 0, 1]).all()
     (batch,) = first(stream(ramp(tmp_path), batch=50, augment=Augment(flip=False)), 1)
     assert (batch[1][:, 0, 0, 0] < batch[1][:, 0, -1, 0]).all()
+
+
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("upright", [False, True])
+def test_crops_are_stretched_along_the_photos_longer_side(tmp_path, upright, cache):
+    columns, rows = np.meshgrid(np.arange(120), np.arange(64))
+    image = np.stack([columns * 2, rows * 2, columns * 0], -1).astype(np.uint8)
+    Image.fromarray(image.transpose(1, 0, 2) if upright else image).save(tmp_path / "wide.png")
+    stretched = Augment(crop=(0.5, 0.5), flip=False, stretch=3.0)
+    (batch,) = first(stream(open_source(f"folder:{tmp_path}"), size=16, batch=200, augment=stretched, cache=cache), 1)
+    along, across = (np.ptp(decode_rgb(batch[1][..., channel]), axis=(1, 2)) / 2 for channel in (0, 1))
+    np.testing.assert_allclose(across, 31, atol=2)
+    assert 29 < along.min() < 36 and 82 < along.max() < 96  # of 32 pixels times 1..3
+
+
+def test_a_photo_is_stretched_no_further_than_it_reaches(tmp_path):
+    (batch,) = first(stream(ramp(tmp_path), batch=50, augment=Augment(crop=(1.0, 1.0), flip=False, stretch=4.0)), 1)
+    np.testing.assert_allclose(np.ptp(decode_rgb(batch[1][..., 0]), axis=(1, 2)) / 2, 59, atol=1)  # of 63, averaged
+
+
+def test_aging_changes_what_is_seen_and_not_the_truth(photos):
+    ((new, colour),) = first(stream(photos, view="lab"), 1)
+    ((old, same),) = first(stream(photos, view="lab", augment=Augment(aging=1.0)), 1)
+    np.testing.assert_array_equal(colour, same)
+    assert (np.abs(new - old).max((1, 2, 3)) > 0.05).all()
+
+
+def test_hints_join_the_luma_and_none_are_given_where_none_are_wanted(photos):
+    ((plain, _),) = first(stream(photos, view="lab"), 1)
+    ((seen, _),) = first(stream(photos, view="hinted"), 1)
+    np.testing.assert_array_equal(seen[..., :1], plain)
+    assert seen[..., 3].any()
+    for batches in (
+        stream(photos, view="hinted", augment=Augment(hintless=1.0)),
+        evaluation_batches(photos, view="hinted", size=16, batch=5),
+    ):
+        assert not first(batches, 1)[0][0][..., 1:].any()
 
 
 @pytest.mark.parametrize("cache", [False, True])
@@ -326,7 +369,7 @@ def test_unpaired_sets_of_one_size_are_not_paired(flats):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"view": "hsv"}, "view: must be one of rgb, lab"),
+        ({"view": "hsv"}, "view: must be one of rgb, lab, hinted"),
         ({"size": 0}, "must be at least 1"),
         ({"batch": 0}, "must be at least 1"),
         ({"worker": (2, 2)}, "worker"),
@@ -345,7 +388,8 @@ def test_no_photos_are_answered(photos):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"crop": (0.0, 1.0)}, {"crop": (0.9, 0.5)}, {"crop": (0.5, 1.5)}, {"rotation": 90.0}]
+    "wrong",
+    [{"crop": (0.0, 1.0)}, {"crop": (0.9, 0.5)}, {"crop": (0.5, 1.5)}, {"rotation": 90.0}, {"stretch": 0.5}],
 )
 def test_an_augmentation_that_makes_no_sense_is_answered(wrong):
     with pytest.raises(InputError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,7 @@ from colorize_tf.atomic import atomic_path
 from colorize_tf.colorspace import rgb8_to_lab
 from colorize_tf.datasets.cache import cache_root
 from colorize_tf.datasets.photos import Photos
-from colorize_tf.datasets.reading import PhotoReader, mapped, resize, square
+from colorize_tf.datasets.reading import PhotoReader, mapped, resize, window
 from colorize_tf.errors import RunError
 
 __all__ = ["PixelReader", "lab_to_bytes"]
@@ -39,18 +40,19 @@ class PixelReader:
         if not self._path.is_file():
             self._write(photos, kind)
 
-    def crop(self, which: tf.Tensor, size: int, share: tf.Tensor, place: tf.Tensor, smooth: bool) -> tf.Tensor:
-        """A square window, `share` of the shorter side, at `place` in 0..1² -> 0..255 [size, size, 3]."""
+    def crop(
+        self, which: tf.Tensor, size: int, share: tf.Tensor, place: tf.Tensor, smooth: bool, longer: Any = 1.0
+    ) -> tf.Tensor:
+        """A window (see `reading.window`), squashed to a square -> 0..255 [size, size, 3]."""
         height, width = tf.gather(self._height, which), tf.gather(self._width, which)
-        top, left, side = square(height, width, share, place)
+        top, left, rows, columns = window(height, width, share, place, longer)
         row = tf.cast(width * 3, tf.int64)
         start = tf.gather(self._offset, which) + tf.cast(top, tf.int64) * row
-        rows = mapped(str(self._path), self._total)[start : start + tf.cast(side, tf.int64) * row]
-        window = tf.reshape(rows, [side, width, 3])[:, left : left + side]
-        window = tf.cond(
-            side == size, lambda: tf.cast(window, tf.float32), lambda: resize(window, (size, size), smooth)
-        )
-        return tf.ensure_shape(window, [size, size, 3])
+        stored = mapped(str(self._path), self._total)[start : start + tf.cast(rows, tf.int64) * row]
+        cut = tf.reshape(stored, [rows, width, 3])[:, left : left + columns]
+        as_it_is = (rows == size) & (columns == size)
+        cut = tf.cond(as_it_is, lambda: tf.cast(cut, tf.float32), lambda: resize(cut, (size, size), smooth))
+        return tf.ensure_shape(cut, [size, size, 3])
 
     def _write(self, photos: Photos, kind: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from colorize_tf.datasets.examine import JPEG
 from colorize_tf.datasets.photos import Photos
 
-__all__ = ["PhotoReader", "mapped", "resize", "square"]
+__all__ = ["PhotoReader", "mapped", "resize", "window"]
 
 _MOST_MAPPED = 256  # files; each is a node of the graph
 
@@ -26,15 +26,17 @@ class PhotoReader:
         self._height, self._width = tf.constant(photos.height), tf.constant(photos.width)
         self.encoded = _byte_reader(photos)
 
-    def crop(self, which: tf.Tensor, size: int, share: tf.Tensor, place: tf.Tensor, smooth: bool) -> tf.Tensor:
-        """A square window, `share` of the shorter side, at `place` in 0..1² -> upright RGB in 0..255 [size, size, 3].
+    def crop(
+        self, which: tf.Tensor, size: int, share: tf.Tensor, place: tf.Tensor, smooth: bool, longer: Any = 1.0
+    ) -> tf.Tensor:
+        """A window, see `window`, squashed to a square -> upright RGB in 0..255 [size, size, 3].
 
         `smooth` averages away all that is too fine for `size`. Otherwise JPEG photos are decoded at the fraction
         nearest above it, which averages too, and the rest, less than a factor 2, is interpolated: it costs half.
         """
-        top, left, side = square(tf.gather(self._height, which), tf.gather(self._width, which), share, place)
-        window = self.pixels(which, (top, left, side, side), side, size)
-        return self.upright(which, resize(window, (size, size), smooth))
+        cut = window(tf.gather(self._height, which), tf.gather(self._width, which), share, place, longer)
+        pixels = self.pixels(which, cut, tf.minimum(cut[2], cut[3]), size)
+        return self.upright(which, resize(pixels, (size, size), smooth))
 
     def fitted(self, which: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         """As much of the photo's middle as has this shape -> upright RGB in 0..255 [height, width, 3]."""
@@ -46,17 +48,17 @@ class PhotoReader:
             tf.minimum(full, tf.cast(tf.round(tf.cast(part, scale.dtype) * scale), tf.int32))
             for full, part in ((full_height, height), (full_width, width))
         )
-        window = (full_height - window_height) // 2, (full_width - window_width) // 2, window_height, window_width
-        pixels = self.pixels(which, window, tf.minimum(window_height, window_width), tf.minimum(height, width))
+        middle = (full_height - window_height) // 2, (full_width - window_width) // 2, window_height, window_width
+        pixels = self.pixels(which, middle, tf.minimum(window_height, window_width), tf.minimum(height, width))
         return self.upright(which, resize(pixels, (height, width), smooth=True))
 
-    def pixels(self, which: tf.Tensor, window: tuple[tf.Tensor, ...], side: tf.Tensor, wanted: Any) -> tf.Tensor:
-        """Pixels as stored in window (top, left, height, width) -> uint8 RGB [h, w, 3], JPEG at 1/1, 1/2, 1/4 or 1/8.
+    def pixels(self, which: tf.Tensor, cut: tuple[tf.Tensor, ...], side: tf.Tensor, wanted: Any) -> tf.Tensor:
+        """Pixels as stored in a window (top, left, height, width) -> uint8 RGB [h, w, 3], JPEG at 1/1, 1/2, 1/4 or 1/8.
 
         The fraction is the smallest at which `side` still has the `wanted` number of pixels.
         """
         encoded = self.encoded(which)
-        top, left, height, width = window
+        top, left, height, width = cut
 
         def jpeg(ratio: int) -> Callable[[], tf.Tensor]:
             place = tf.stack([top // ratio, left // ratio, height // ratio, width // ratio])
@@ -90,13 +92,21 @@ class PhotoReader:
         return tf.cond(orientation == 1, lambda: image, lambda: tf.switch_case(orientation - 1, turns))
 
 
-def square(height: tf.Tensor, width: tf.Tensor, share: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """The (top, left, side) of a square with `share` of the shorter side, at `place` in 0..1² of where it can lie."""
-    side = tf.cast(tf.round(tf.cast(tf.minimum(height, width), tf.float32) * share), tf.int32)
-    side = tf.maximum(side, 1)
-    room = tf.stack([height - side, width - side])
+def window(
+    height: tf.Tensor, width: tf.Tensor, share: tf.Tensor, place: tf.Tensor, longer: Any
+) -> tuple[tf.Tensor, ...]:
+    """The (top, left, height, width) of a window in a photo, at `place` in 0..1² of where it can lie.
+
+    Its shorter side is `share` of the photo's; the other, along the photo's longer side, up to `longer` times that.
+    """
+    sides = tf.stack([height, width])
+    short = tf.maximum(tf.round(tf.cast(tf.minimum(height, width), tf.float32) * share), 1.0)
+    long = tf.cast(tf.round(short * longer), tf.int32)
+    # Along the shorter side of the photo it stays short, however long the photo is in the other direction.
+    cut = tf.where(sides > tf.minimum(height, width), tf.minimum(long, sides), tf.cast(short, tf.int32))
+    room = sides - cut
     corner = tf.minimum(tf.cast(place * tf.cast(room + 1, tf.float32), tf.int32), room)
-    return corner[0], corner[1], side
+    return corner[0], corner[1], cut[0], cut[1]
 
 
 def resize(image: tf.Tensor, size: Any, smooth: bool) -> tf.Tensor:
@@ -107,7 +117,8 @@ def resize(image: tf.Tensor, size: Any, smooth: bool) -> tf.Tensor:
 
     if smooth:
         return resized(True)
-    return tf.cond(tf.shape(image)[0] > 2 * size[0], lambda: resized(True), lambda: resized(False))
+    far = tf.reduce_any(tf.shape(image)[:2] > 2 * tf.stack(size))
+    return tf.cond(far, lambda: resized(True), lambda: resized(False))
 
 
 def mapped(path: str, size: int) -> tf.Tensor:

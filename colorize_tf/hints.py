@@ -1,0 +1,76 @@
+"""What a photo in training is shown with: a user's colour hints, and the wear of an old print on its lightness.
+
+Both are drawn from (seed, sample number) alone, as crops are, so a stream that goes on draws the same again.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+__all__ = ["aged", "simulated_hints"]
+
+_MOST = 40  # hints; the geometric distribution below gives more once in 200 photos
+_STOP = 1 / 8  # probability that no further point follows
+_LARGEST = 9  # side of a hint, pixels
+
+
+def simulated_hints(ab: tf.Tensor, seed: tf.Tensor, hintless: float) -> tf.Tensor:
+    """The truth, ab/110 [S,S,2], and a seed int64 [2] -> hints [S,S,3]: ab/110 and a mask, zero where there is none.
+
+    As in Zhang et al. 2017 (arXiv:1705.02999, section 3.2): a geometric number of points, placed by a Gaussian about
+    the middle; each shows the mean colour of a patch of 1 to 9 pixels. `hintless` is the share of photos beyond
+    those that happen to draw no point that get none.
+    """
+    size = ab.shape[0]
+    draw = tf.random.stateless_uniform([2], seed, alg="philox")
+    count = tf.math.floor(tf.math.log(1.0 - draw[0]) / tf.math.log1p(-_STOP))
+    count = tf.where(draw[1] < hintless, 0.0, count)
+    centre = size * (0.5 + 0.25 * tf.random.stateless_normal([2, _MOST, 1], _apart(seed, 1), alg="philox"))
+    # A point outside is moved to the rim: there must be as many as were drawn.
+    centre = tf.floor(tf.clip_by_value(centre, 0.0, size - 1.0))
+    side = 1.0 + tf.floor(_LARGEST * tf.random.stateless_uniform([_MOST, 1], _apart(seed, 2), alg="philox"))
+    pixel = tf.range(size, dtype=tf.float32)
+    first = centre - tf.floor(side / 2)
+    inside = tf.cast((pixel >= first) & (pixel < first + side), tf.float32)  # [2, points, S]
+    rows, columns = inside[0], inside[1]
+    rows *= tf.cast(tf.range(_MOST, dtype=tf.float32) < count, tf.float32)[:, None]
+
+    sums = tf.einsum("py,yxc,px->pc", rows, ab, columns)
+    areas = tf.reduce_sum(rows, 1) * tf.reduce_sum(columns, 1)
+    means = sums / tf.maximum(areas, 1.0)[:, None]
+    covered = tf.einsum("py,px->yx", rows, columns)
+    shown = tf.einsum("py,px,pc->yxc", rows, columns, means) / tf.maximum(covered, 1.0)[..., None]
+    return tf.concat([shown, tf.cast(covered > 0, tf.float32)[..., None]], axis=-1)
+
+
+def aged(luma: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
+    """Lightness L/50-1 [S,S,1] and a seed int64 [2] -> the same, for `share` of all seeds as an old print shows it.
+
+    Faded (less contrast, any grade), out of focus by up to two pixels, with grain of up to 6 units of L.
+    """
+    draw = tf.random.stateless_uniform([6], seed, alg="philox")
+
+    def old() -> tf.Tensor:
+        light = tf.clip_by_value((luma + 1.0) / 2.0, 1e-4, 1.0)
+        light = tf.exp(tf.math.log(light) * tf.exp(0.8 * (draw[0] - 0.5)))
+        black, white = 0.2 * draw[1], 1.0 - 0.2 * draw[2]
+        light = _blurred(black + (white - black) * light, 2.0 * draw[3])
+        grain = tf.random.stateless_normal(tf.shape(luma), _apart(seed, 1), alg="philox")
+        light += 0.06 * draw[4] * _blurred(grain, 0.7)
+        return tf.clip_by_value(2.0 * light - 1.0, -1.0, 1.0)
+
+    return tf.ensure_shape(tf.cond(draw[5] < share, old, lambda: luma), luma.shape)
+
+
+def _apart(seed: tf.Tensor, purpose: int) -> tf.Tensor:
+    return seed + tf.constant([purpose << 40, 0], tf.int64)
+
+
+def _blurred(image: tf.Tensor, sigma: tf.Tensor | float) -> tf.Tensor:
+    """[S,S,1] -> the same under a Gaussian of `sigma` pixels, at most two."""
+    offset = tf.range(-4, 5, dtype=tf.float32)
+    weights = tf.exp(-tf.square(offset) / (2.0 * tf.square(tf.maximum(sigma, 0.1))))
+    weights /= tf.reduce_sum(weights)
+    padded = tf.pad(image[None], [[0, 0], [4, 4], [4, 4], [0, 0]], "REFLECT")
+    across = tf.nn.conv2d(padded, tf.reshape(weights, [1, 9, 1, 1]), 1, "VALID")
+    return tf.nn.conv2d(across, tf.reshape(weights, [9, 1, 1, 1]), 1, "VALID")[0]

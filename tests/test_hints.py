@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from colorize_tf.hints import aged, simulated_hints
+
+SIZE = 64
+
+
+def seeds(count: int):
+    return [tf.constant([7, number], tf.int64) for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def truth() -> tf.Tensor:
+    return tf.constant(np.random.default_rng(0).uniform(-1, 1, (SIZE, SIZE, 2)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def drawn(truth) -> np.ndarray:
+    draw = tf.function(lambda seed: simulated_hints(truth, seed, 0.0))
+    return np.stack([draw(seed).numpy() for seed in seeds(200)])
+
+
+def test_the_mask_says_where_hints_are(drawn):
+    assert set(np.unique(drawn[..., 2])) == {0.0, 1.0}
+    assert not drawn[drawn[..., 2] == 0][:, :2].any()
+    assert np.abs(drawn[..., :2]).max() <= 1
+
+
+def test_as_many_photos_without_hints_as_the_distribution_says(drawn):
+    empty = (drawn[..., 2].max((1, 2)) == 0).mean()
+    assert 0.06 < empty < 0.2  # 1/8
+
+
+def test_hints_gather_about_the_middle(drawn):
+    where = drawn[..., 2].mean(0)
+    middle = slice(SIZE // 4, 3 * SIZE // 4)
+    assert where[middle, middle].mean() > 1.5 * where.mean()
+
+
+def test_a_hint_shows_the_mean_of_its_patch():
+    flat = tf.constant(np.full((SIZE, SIZE, 2), [0.3, -0.2], np.float32))
+    for seed in seeds(20):
+        hints = simulated_hints(flat, seed, 0.0).numpy()
+        shown = hints[hints[..., 2] == 1][:, :2]
+        np.testing.assert_allclose(shown, np.broadcast_to(np.float32([0.3, -0.2]), shown.shape), atol=1e-6)
+
+
+def test_the_truth_is_shown_where_it_is(truth):
+    # A photo of two halves: what a hint says on one side is that side's colour.
+    halves = np.zeros((SIZE, SIZE, 2), np.float32)
+    halves[:, SIZE // 2 :] = 0.8
+    for seed in seeds(20):
+        hints = simulated_hints(tf.constant(halves), seed, 0.0).numpy()
+        left, right = hints[:, : SIZE // 2 - 9], hints[:, SIZE // 2 + 9 :]
+        assert not left[left[..., 2] == 1][:, 0].any()
+        assert (right[right[..., 2] == 1][:, 0] > 0.79).all()
+
+
+def test_hintless_is_the_share_that_gets_none(truth):
+    counts = [simulated_hints(truth, seed, 0.6).numpy()[..., 2].max() for seed in seeds(100)]
+    assert 0.2 < np.mean(counts) < 0.5
+
+
+def test_the_same_seed_draws_the_same(truth):
+    seed = tf.constant([1, 2], tf.int64)
+    np.testing.assert_array_equal(simulated_hints(truth, seed, 0.0), simulated_hints(truth, seed, 0.0))
+
+
+@pytest.fixture(scope="module")
+def luma() -> tf.Tensor:
+    steps = np.repeat(np.linspace(-0.9, 0.9, SIZE, dtype=np.float32)[None], SIZE, 0)[..., None]
+    return tf.constant(steps)
+
+
+def test_aging_leaves_the_others_as_they_are(luma):
+    alike = [np.array_equal(aged(luma, seed, 0.3), luma) for seed in seeds(100)]
+    assert 0.55 < np.mean(alike) < 0.85
+
+
+def test_an_old_print_is_faded_and_in_range(luma):
+    olds = np.stack([aged(luma, seed, 1.0).numpy() for seed in seeds(40)])
+    assert olds.shape[1:] == luma.shape and olds.min() >= -1 and olds.max() <= 1
+    spread = np.ptp(olds[:, :, 8:-8].mean(1), axis=(1, 2))
+    assert np.median(spread) < 0.9 * np.ptp(luma.numpy()[:, 8:-8])
+    brighter = np.corrcoef(olds.mean((0, 1))[:, 0], luma.numpy().mean(0)[:, 0])[0, 1]
+    assert brighter > 0.98  # still the same picture
