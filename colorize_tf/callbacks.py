@@ -60,7 +60,7 @@ class Painter:
         self.colorize = tf.function(model.colorize, reduce_retracing=True)
 
     def __call__(self, luma: np.ndarray) -> np.ndarray:
-        ab = self.colorize(tf.constant(luma)).numpy()
+        ab = tf.image.resize(self.colorize(tf.constant(luma)), luma.shape[1:3]).numpy()
         return _to_uint8(lab_to_rgb(gamut_clip(np.concatenate([luma, ab], axis=-1))))
 
 
@@ -192,7 +192,8 @@ class Progress(keras.callbacks.Callback):
 def _photos(batches: tf.data.Dataset, view: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches in a network's view -> the photos they were made from, uint8 RGB [B,S,S,3], and their CIE L [B,S,S,1]."""
     for x, y in batches.as_numpy_iterator():
-        rgb = decode_rgb(y) / 255.0 if view == "rgb" else lab_to_rgb(np.concatenate([decode_luma(x), decode_ab(y)], -1))
+        lab = view != "rgb"
+        rgb = lab_to_rgb(np.concatenate([decode_luma(x[..., :1]), decode_ab(y)], -1)) if lab else decode_rgb(y) / 255.0
         truth = _to_uint8(rgb)
         yield truth, rgb_to_lab(truth.astype(np.float32) / 255)[..., :1]
 

@@ -41,10 +41,13 @@ class Stepper:
 
     def _make(self) -> Callable[[Any], tuple[Logs, Any]]:
         strategy, model = self.devices.strategy, self.model
+        follow = getattr(model, "after_step", None)  # what a model does outside of the replicas, such as averaging
 
         @tf.function(autograph=False)
         def step(batch: Any) -> tuple[Logs, Any]:
             logs = strategy.run(model.train_step, args=(batch,))
+            if follow is not None:
+                follow()
             if self.devices.replicas > 1:
                 logs = {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
             return logs, tf.reduce_all(tf.math.is_finite(tf.stack(list(logs.values()))))

@@ -233,7 +233,10 @@ def _is_best(name: str, row: dict[str, Any], progress: Progress) -> bool:
 def _variation(data: DataConfig) -> Augment:
     from colorize_tf.pipeline import PLAIN, Augment
 
-    return Augment((data.crop_min, data.crop_max), data.flip, data.rotation) if data.augment else PLAIN
+    if not data.augment:
+        return PLAIN
+    crop = (data.crop_min, data.crop_max)
+    return Augment(crop, data.flip, data.stretch, data.rotation, data.aging, data.hintless)
 
 
 def _fingerprint(photos: Photos) -> str:

@@ -19,6 +19,7 @@ __all__ = ["MODELS", "build", "model_class", "model_options"]
 MODELS: dict[str, tuple[str, str]] = {  # name -> (module, class)
     "pix2pix-rgb": ("colorize_tf.models.pix2pix", "Pix2PixRGB"),
     "pix2pix-lab": ("colorize_tf.models.pix2pix", "Pix2PixLab"),
+    "mobile": ("colorize_tf.models.mobile", "Mobile"),
     "autoencoder": ("colorize_tf.models.autoencoder", "Autoencoder"),
     "dcgan": ("colorize_tf.models.dcgan", "DCGAN"),
     "eccv16": ("colorize_tf.models.zhang", "ECCV16"),
