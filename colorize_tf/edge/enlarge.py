@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,21 @@ def positions(start: int, stop: int, scale: float, length: int) -> tuple[Array, 
     return left, (at - left).astype(np.float32)
 
 
-def widen(rows: Array, left: Array, share: Array) -> Array:
-    """float32 [..., w] -> float32 [..., W], bilinear along the last axis at the given positions."""
+def widen(rows: Array, left: Array, share: Array, room: Array | None = None) -> Array:
+    """float32 [..., w] -> float32 [..., W], bilinear along the last axis at the given positions.
+
+    `room`, float32 of at least twice the result's size, is where the result is made.
+    """
     if len(left) == rows.shape[-1] and not share.any():
         return rows
-    right = np.minimum(left + 1, rows.shape[-1] - 1)
-    out = np.take(rows, left, axis=-1)
-    step = np.take(rows, right, axis=-1)
-    step -= out
+    shape = (2, *rows.shape[:-1], len(left))
+    made = np.empty(shape, np.float32) if room is None else room[: prod(shape)].reshape(shape)
+    out: Array = made[0]
+    step: Array = made[1]
+    rise = np.zeros_like(rows)
+    np.subtract(rows[..., 1:], rows[..., :-1], out=rise[..., :-1])
+    np.take(rows, left, axis=-1, out=out, mode="wrap")  # quicker than the other modes; nothing is outside
+    np.take(rise, left, axis=-1, out=step, mode="wrap")
     step *= share
     out += step
     return out
@@ -61,7 +69,7 @@ def blend_rows(rows: Array, top: Array, share: Array, out: Array, spare: Array) 
         return rows[top[0] : top[-1] + 1]
     shares = share.reshape(-1, *(1,) * (rows.ndim - 1))
     starts = [0, *(np.flatnonzero(np.diff(top)) + 1), len(top)]
-    if len(top) < 4 * len(starts):  # hardly any together
+    if len(top) < 3 * len(starts):  # hardly any together
         np.take(rows, top, axis=0, out=out, mode="clip")
         np.take(rows, top + 1, axis=0, out=spare, mode="clip")
         spare -= out

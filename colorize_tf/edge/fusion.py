@@ -134,12 +134,13 @@ def _band(raster: Raster, planes: Array, covered: tuple[float, float], space: Rg
     width = raster.width
     upper, share = positions(top, bottom, covered[0] / raster.height, planes.shape[1])
     first, last = int(upper[0]), min(int(upper[-1]) + 2, planes.shape[1])
-    rows = np.ascontiguousarray(planes[:, first:last].swapaxes(0, 1))  # [rows, 2, w]
-    wide = widen(rows, *positions(0, width, covered[1] / width, planes.shape[2]))
-    pixels = raster.read(top, bottom)
-    out = raster.room(top, bottom)
     step = min(max(1, STRIP_PIXELS // width), bottom - top)
     strip = Strip.of_this_thread(step * width)
+    rows = np.ascontiguousarray(planes[:, first:last].swapaxes(0, 1))  # [rows, 2, w]
+    room = strip.wide_room(4 * len(rows) * width)
+    wide = widen(rows, *positions(0, width, covered[1] / width, planes.shape[2]), room)
+    pixels = raster.read(top, bottom)
+    out = raster.room(top, bottom)
     for start in range(0, bottom - top, step):
         stop = min(start + step, bottom - top)
         inner = upper[start:stop] - first

@@ -37,6 +37,7 @@ class Strip:
         self._index = np.empty((3, size), np.int32)
         self._knee = np.full(size, KNEE, np.float32)
         self._place = np.empty(size, np.int64)
+        self._wide = np.empty(0, np.float32)
 
     @classmethod
     def of_this_thread(cls, size: int) -> Strip:
@@ -45,6 +46,12 @@ class Strip:
         if strip is None or strip.size < size:
             strip = _kept.strip = cls(size)
         return strip
+
+    def wide_room(self, size: int) -> Array:
+        """float32 [size or more], for the chroma of a band, which several calls read."""
+        if len(self._wide) < size:
+            self._wide = np.empty(size, np.float32)
+        return self._wide
 
     def shift_room(self, rows: int, width: int) -> tuple[Array, Array]:
         """float32 [rows,2,width] for the chroma of the next call, and as much again to make it with."""
