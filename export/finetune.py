@@ -73,6 +73,8 @@ def fine_tune(
     """A network and inputs for it -> the same with weights that bear 8 bits; `source` itself stays as it is."""
     simulated = source.copy()
     networks = simulated.networks()
+    for network in networks.values():
+        network.trainable = True  # that which is exported may be the average of one that was trained
     roundings: list[Round] = []
     kernels: list[layers.Layer] = []
     for name, network in networks.items():
@@ -95,8 +97,7 @@ def fine_tune(
     groups = _of_one_shape(samples)
     for _ in tqdm(range(steps), desc="fine-tuning", unit="step", disable=None):
         group = groups[random.choice(len(groups), p=[len(group) / len(samples) for group in groups])]
-        chosen = [samples[index] for index in random.choice(group, batch)]
-        step({name: tf.concat([sample[name] for sample in chosen], axis=0) for name in source.intake.inputs})
+        step(_batch([samples[index] for index in random.choice(group, batch)]))
     tuned = source.copy()
     for name, network in tuned.networks().items():
         network.set_weights(networks[name].get_weights())
@@ -206,6 +207,14 @@ def _readers(network: keras.Model) -> dict[Any, list[Any]]:
             for tensor in node.input_tensors:
                 readers.setdefault(tensor._keras_history.operation, []).append(node.operation)
     return readers
+
+
+def _batch(samples: Sequence[Mapping[str, np.ndarray]]) -> dict[str, tf.Tensor]:
+    """Inputs for single pictures, of one size -> for all of them; vividness, which has no batch, is the first one's."""
+    return {
+        name: tf.constant(value) if value.ndim == 1 else tf.concat([sample[name] for sample in samples], axis=0)
+        for name, value in samples[0].items()
+    }
 
 
 def _of_one_shape(samples: Sequence[Mapping[str, np.ndarray]]) -> list[list[int]]:

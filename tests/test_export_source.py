@@ -180,6 +180,17 @@ def test_the_head_of_a_guided_network_stays_float() -> None:
     assert {graph.dtype(index) for index in (*graph.inputs, *graph.outputs)} == {"FLOAT32"}
 
 
+def test_a_guided_network_is_fine_tuned_with_its_inputs() -> None:
+    source = open_source_graph(replace(untrained(), model=Guided()), None)
+    source.model.network.trainable = False  # as an average of weights is
+    calibration, _ = choose_photos(DataConfig(data="synthetic:8"), (6, 1))
+    samples = [scene.inputs for scene in make_scenes(calibration, source.intake)]
+    tuned = fine_tune(source, samples, steps=2, batch=2)
+    before, after = source.model.network.get_weights(), tuned.model.network.get_weights()
+    assert not any(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+    assert np.abs(source(samples[1]) - tuned(samples[1])).mean() < 2
+
+
 # === Refusals ===
 
 
