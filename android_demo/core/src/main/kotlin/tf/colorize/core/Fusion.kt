@@ -170,11 +170,20 @@ private class Line(private val shifts: Shifts, private val columns: Positions) {
 
     private fun clamped(step: Float) = step.toInt().coerceIn(0, Srgb.STEPS)
 
-    /** Linear light in steps -> codes; green makes up for the luminance that rounding red gained or lost. */
+    /**
+     * Linear light in steps -> codes of the same luminance, each of them next to the exact one.
+     *
+     * Red becomes the code below, or the next one where that leaves green closer to a whole code. Green makes up for red,
+     * and is rounded. What rounding did to luminance decides whether blue becomes the code below or above.
+     */
     private fun encode(pixel: Int, red: Int, green: Int, blue: Int): Int {
         val coded = Srgb.red[red]
-        val rest = (green + (coded shr 16)).coerceIn(0, Srgb.STEPS)
-        return (pixel and OPAQUE) or (coded and 0xFF shl 16) or (Srgb.green[rest] shl 8) or Srgb.blue[blue]
+        val rest = green + (coded and Srgb.CUT)
+        val up = Srgb.up[rest]
+        val r = (coded ushr Srgb.CODE_AT) - up and 0xFF
+        val g = Srgb.green[rest - (coded and up ushr Srgb.STEP_AT)]
+        val b = Srgb.blue[blue] + (g ushr 16)
+        return (pixel and OPAQUE) or (r shl 16) or (g and 0xFF00) or (b ushr 16 and 0xFF)
     }
 
     private companion object {

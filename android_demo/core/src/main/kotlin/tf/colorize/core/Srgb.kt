@@ -63,6 +63,7 @@ object Srgb {
 
     private val linear = DoubleArray(256) { decode(it / 255.0) }
     private val greenShare = toXyz[1][1]
+    private val ratio = toXyz[1][0] / greenShare // of a step of red to one of green
 
     /** Luminance that a code of one channel contributes, ÷ green's weight, × [STEPS]. */
     val redLight = contribution(0)
@@ -77,18 +78,38 @@ object Srgb {
     /** Luminance in green's unit × this = in steps. */
     val unit = greenShare.toFloat()
 
-    // What is added before cutting to whole codes: near neutral colours all three have like fractions, and were red
-    // rounded as green is, their errors would add up in luminance.
-    val green = codes(0.5)
-    val blue = green
+    // How codes are rounded together, so that of their errors in luminance little is left: docs/edge.md, step 5. Indices
+    // of `up` and `green` are MOST larger than steps, as green is solved for a moment beyond white and below black.
+    const val CUT = 2047
+    const val CODE_AT = 11
+    const val STEP_AT = 22
+    private const val MOST = 1023
 
-    /** Code, and shifted by 16 what rounding to it took from luminance, signed. */
-    val red = codes(0.75).also { table ->
-        for (step in table.indices) {
-            val lost = round(toXyz[1][0] / greenShare * STEPS * ((step + 0.5) / STEPS - linear[table[step]])).toInt()
-            table[step] = table[step] or (lost shl 16)
-        }
+    /** Luminance that the code below lacks (+ [MOST]) | that code << [CODE_AT] | its step to the next << [STEP_AT]. */
+    val red = IntArray(STEPS + 1) {
+        val centre = (it + 0.5) / STEPS
+        val below = floor(encode(centre) * 255.0).toInt().coerceIn(0, 254)
+        val lack = round(ratio * STEPS * centre - ratio * STEPS * linear[below]).toInt().coerceIn(0, MOST)
+        val step = round(ratio * STEPS * (linear[below + 1] - linear[below])).toInt().coerceIn(0, MOST)
+        (lack + MOST) or (below shl CODE_AT) or (step shl STEP_AT)
     }
+
+    /** -1 where green does better with the next code of red, else 0. */
+    val up = IntArray(STEPS + 1 + 2 * MOST) {
+        val part = greenCode(it) % 1.0
+        if (part > ratio / 2 && part < (1 + ratio) / 2) -1 else 0
+    }
+
+    /** Code << 8 | what is added to blue before it is cut, in 1/256 codes << 24. */
+    val green = IntArray(STEPS + 1 + 2 * MOST) {
+        val wanted = greenCode(it)
+        val code = floor(wanted + 0.5).coerceIn(0.0, 255.0)
+        val bias = (0.5 + greenShare / toXyz[1][2] * (wanted - code)).coerceIn(0.0, 255.0 / 256)
+        (code.toInt() shl 8) or ((bias * 256).toInt() shl 24)
+    }
+
+    /** Code with eight bits of fraction << 8. */
+    val blue = IntArray(STEPS + 1) { (encode(min((it + 0.5) / STEPS, 1.0)) * 255.0 * 256.0).toInt() shl 8 }
 
     /** X and Z relative to white and luminance in green's unit -> linear RGB in steps; nine numbers by rows. */
     val product = FloatArray(9) {
@@ -112,8 +133,12 @@ object Srgb {
     private fun contribution(channel: Int) =
         FloatArray(256) { (toXyz[1][channel] * linear[it] / greenShare * STEPS).toFloat() }
 
-    private fun codes(bias: Double) = IntArray(STEPS + 1) {
-        floor(encode(min((it + 0.5) / STEPS, 1.0)) * 255.0 + bias).toInt().coerceIn(0, 255)
+    /** A step + MOST -> the exact code of green, 0 below black; beyond white it grows as from 254 to 255. */
+    private fun greenCode(index: Int): Double {
+        val step = index - MOST
+        if (step < 0) return 0.0
+        if (step <= STEPS) return encode(min((step + 0.5) / STEPS, 1.0)) * 255.0
+        return 255.0 + (step - STEPS + 0.5) / STEPS / (linear[255] - linear[254])
     }
 
     private fun inverse(m: Array<DoubleArray>): Array<DoubleArray> {

@@ -5,7 +5,6 @@ import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import kotlin.math.abs
-import kotlin.math.pow
 
 /** Kotlin computes what Python computes; and these checks would notice if it did not. */
 class GoldenTest {
@@ -92,7 +91,8 @@ class GoldenTest {
             val photo = Goldens.pixels(case.map()["photo"] as String)
             fuse(photo, chroma, Small.of(photo.copy()), case.map()["edges"] as Boolean, workers)
             val distance = Distance.between(photo.argb, Goldens.pixels("$name.png").argb)
-            assertTrue("$name: ${distance.most}", distance.most <= 1)
+            // The limit is 1; another way of rounding stays within it, and is told by its mean.
+            assertTrue("$name: most ${distance.most}, mean ${distance.mean}", distance.most <= 1 && distance.mean <= 0.02)
         }
     }
 
@@ -124,10 +124,10 @@ class GoldenTest {
     }
 
     @Test fun mistakesInTablesAreNoticed() {
-        noticed { withTable(Srgb.red) { step -> coded((step / 65535.0).pow(1 / 2.2)) } }
-        noticed { withTable(Srgb.blue) { step -> coded((step / 65535.0).pow(1 / 2.2)) } }
-        noticed { withTable(Srgb.green) { step -> maxOf(0, Srgb.green[step] - if (step % 2 == 0) 2 else 0) } }
-        // Without what rounding red took, near neutral colours lose the luminance that green makes up for.
+        noticed { withTable(Srgb.red) { it + (2 shl Srgb.CODE_AT) } }
+        noticed { withTable(Srgb.green) { maxOf(it and 0xFF00, 2 shl 8) - (2 shl 8) or (it and 0xFF00.inv()) } }
+        noticed { withTable(Srgb.blue) { it + (2 shl 16) and 0xFFFFFF } }
+        noticed { withTable(Srgb.up) { it.inv() } }
         for (table in listOf(Srgb.grayRoot, Srgb.grayLight, Srgb.greenLight, Srgb.root)) {
             val kept = table.copyOf()
             try {
@@ -220,14 +220,12 @@ class GoldenTest {
     private fun withTable(table: IntArray, wrong: (Int) -> Int) {
         val kept = table.copyOf()
         try {
-            for (step in table.indices) table[step] = wrong(step)
+            for (step in table.indices) table[step] = wrong(kept[step])
             checkFusion { it }
         } finally {
             kept.copyInto(table)
         }
     }
-
-    private fun coded(code: Double) = (code * 255 + 0.5).toInt().coerceIn(0, 255)
 
     private fun changed(chroma: Chroma, change: (Float, Float) -> Pair<Float, Float>): Chroma {
         val ab = FloatArray(chroma.ab.size)

@@ -12,8 +12,10 @@ object Goldens {
 
     fun json(name: String) = parseJson(File(folder, name).readText())!!
 
-    fun pixels(name: String): Pixels {
-        val image = ImageIO.read(File(folder, name))
+    fun pixels(name: String): Pixels = pixels(File(folder, name))
+
+    fun pixels(file: File): Pixels {
+        val image = ImageIO.read(file)
         val out = Pixels(image.width, image.height)
         // Gray files by their codes: ImageIO's conversion would apply another curve.
         val gray = image.raster.numBands == 1
@@ -29,6 +31,10 @@ object Goldens {
     fun model(file: File): ModelFile = ModelFile.read(ByteBuffer.wrap(file.readBytes()))
 
     fun model(name: String): ModelFile = model(File(folder, "models/$name.tflite"))
+
+    /** The models that come with the package; none in a checkout in which none was trained yet. */
+    fun bundled(): List<File> =
+        File(repository, "colorize_tf/edge").listFiles { file -> file.name.endsWith(".tflite") }.orEmpty().sorted()
 
     fun colorizer(model: ModelFile, accelerated: Boolean = true): Colorizer =
         NetworkColorizer(TfliteNetwork(model, 1, accelerated))

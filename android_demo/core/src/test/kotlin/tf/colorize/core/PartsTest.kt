@@ -28,7 +28,7 @@ class PartsTest {
         val ab = FloatArray(8 * 8 * 2) { if (it % 2 == 0) 90f - it else it - 70f }
         fuse(photo, Chroma(8, 8, ab), Small.of(before))
         val off = photo.argb.indices.map { abs(Srgb.luma(photo.argb[it]) - Srgb.luma(before.argb[it])) }
-        assertTrue("mean ${off.average()}, most ${off.max()}", off.average() < 0.09 && off.max() < 0.27)
+        assertTrue("mean ${off.average()}, most ${off.max()}", off.average() < 0.06 && off.max() < 0.27)
     }
 
     @Test fun reductionRoundsMeansToTheNearest() {
