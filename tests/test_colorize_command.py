@@ -274,6 +274,16 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(album, run):
     assert "2 colorized, 1 failed" in err
 
 
+def test_a_photo_that_is_not_there(album, run):
+    code, out, err = run("nowhere.jpg")
+    assert (code, out) == (2, "")
+    assert err == "error: photo: no such file or folder. Received: nowhere.jpg.\n"
+    code, out, err = run("nowhere.jpg", album / "a.jpg", "no*thing")
+    assert (code, out) == (1, f"{album / 'a.colorized.jpg'}\n")
+    assert "nowhere.jpg: must be a readable photo. Received: No such file or directory" in err
+    assert "1 colorized, 2 failed" in err
+
+
 def test_a_place_that_cannot_be_written(album, run, monkeypatch):
     def refused(path):
         raise PermissionError(13, "Permission denied", str(path))
@@ -308,13 +318,13 @@ def test_a_result_that_outgrows_what_there_is_leaves_nothing(album):
 
 def test_a_full_disk_stops_the_run(album, run, monkeypatch):
     def full(*_):
-        raise OSError(28, "No space left on device", "a.colorized.jpg")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(work, "write_photos", full)
     code, _, err = run(album)
     assert code == 1
     assert err.count("\n") == 1
-    assert "No space left" in err
+    assert "a.colorized.jpg: No space left" in err
     assert len(files(album)) == 5
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import resource_tracker
 
 from colorize_tf.apps.selection import Job
 from colorize_tf.apps.work import Result, Settings, colorize_file, make_colorizer
@@ -54,7 +57,8 @@ def _pool(waiting: deque[Job], settings: Settings, workers: int, unfinished: lis
     try:
         while waiting or running:
             while waiting and len(running) < workers * AHEAD:
-                running[pool.submit(_work, waiting[0])] = waiting[0]
+                with _starting_workers():
+                    running[pool.submit(_work, waiting[0])] = waiting[0]
                 waiting.popleft()  # not before: a broken pool takes no job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -66,6 +70,31 @@ def _pool(waiting: deque[Job], settings: Settings, workers: int, unfinished: lis
     finally:
         # What is being worked on is finished, so that nothing partial stays behind; what waits is dropped.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _starting_workers() -> Iterator[None]:
+    """Ctrl-C waits meanwhile, and is heard afterwards; a process that was started does not hear it at all."""
+    if threading.current_thread() is not threading.main_thread():  # signals are somebody else's
+        yield
+        return
+    heard: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda n, _: heard.append(n)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    masked = hasattr(signal, "pthread_sigmask")  # not on Windows
+    if masked:
+        resource_tracker.ensure_running()  # else the first worker would start it, and that would lift the mask
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, unlike handlers
+    try:
+        yield
+    finally:
+        if masked:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if heard:
+            signal.raise_signal(heard[0])
 
 
 _colorizer: TfliteColorizer

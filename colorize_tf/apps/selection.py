@@ -49,6 +49,10 @@ def select(inputs: Sequence[str], output: str | None, suffix: str | None, recurs
     folders = False
     for text in inputs:
         paths = _matches(text)
+        if not paths:
+            if len(inputs) == 1:
+                raise InputError("photo", "no such file or folder", text)
+            paths = [Path(text)]  # among others it is one bad photo, reported in its turn
         for path in paths:
             if path.is_dir():
                 folders = True
@@ -96,9 +100,8 @@ def _matches(text: str) -> list[Path]:
         return [path]
     if glob.has_magic(text):  # a shell that does not expand patterns, or a pattern in quotes
         matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        if matches:
-            return [Path(match) for match in matches if not Path(match).stem.endswith(MARK)]
-    raise InputError("photo", "no such file or folder", text)
+        return [Path(match) for match in matches if not Path(match).stem.endswith(MARK)]
+    return []
 
 
 def _output(output: str | None, suffix: str | None, several: bool) -> Output:

@@ -92,7 +92,7 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
         return Result(source, target, "failed", error=str(error))
     except OSError as error:
         if error.errno in FATAL:
-            raise
+            raise OSError(error.errno, error.strerror, target) from None  # a failed write names no file
         reason = error.strerror or str(error)
         return Result(source, target, "failed", error=f"{shorten(target)}: could not be written: {shorten(reason)}")
     seconds = time.perf_counter() - start

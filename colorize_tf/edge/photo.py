@@ -208,6 +208,5 @@ def _errors(where: str) -> Iterator[None]:
     except MemoryError:
         raise InputError(where, "must fit into memory", "more than there is", "Lower --max-pixels") from None
     except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, IndexError …
-        raise InputError(
-            where, "must be a readable photo", " ".join(str(error).split()) or type(error).__name__
-        ) from None
+        said = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        raise InputError(where, "must be a readable photo", said) from None
