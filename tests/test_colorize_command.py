@@ -383,6 +383,23 @@ def test_a_pipe_into_another_format_and_from_a_file(album):
     assert out[:3] == b"\xff\xd8\xff"
 
 
+def test_what_there_is_to_say_about_a_piped_photo_is_said():
+    animation = io.BytesIO()
+    gray().save(animation, "GIF", save_all=True, append_images=[gray(1), gray(2)])
+    process = start("-", stdin=subprocess.PIPE)
+    out, err = process.communicate(animation.getvalue(), timeout=120)
+    assert (process.returncode, out[:4]) == (0, b"\x89PNG")
+    assert err == b"note: only the first of its 3 frames was colorized\n"
+
+
+def test_a_pipe_that_never_ends_is_given_up():
+    with Path("/dev/zero").open("rb") as endless:
+        process = start("-", "--max-pixels", "1000000", stdin=endless)
+        out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
+    assert b"standard input: may have at most 75,108,864 bytes" in err
+
+
 def test_nothing_in_the_pipe_is_one_line():
     process = start("-", stdin=subprocess.DEVNULL)
     out, err = process.communicate(timeout=120)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import signal
 import sys
@@ -40,6 +41,7 @@ Originals are never changed, and results that are there are not made again witho
 Every result says in its metadata that its colour was added by software, and by which model."""
 
 MANY = 4  # photos from which several processes pay
+METADATA = 64 << 20  # bytes that a photo may have besides its pixels
 
 
 def parser() -> argparse.ArgumentParser:
@@ -168,11 +170,25 @@ def _pipe(given: argparse.Namespace, settings: Settings) -> int:
         )
     colorizer = make_colorizer(settings)
     piped = given.photos in ([], ["-"])
-    content = sys.stdin.buffer.read() if piped else Path(given.photos[0]).read_bytes()
-    out = colorize_bytes(content, colorizer, settings, FORMATS.get(given.format))
+    content = _standard_input(settings.max_pixels) if piped else Path(given.photos[0]).read_bytes()
+    notes: list[str] = []
+    out = colorize_bytes(content, colorizer, settings, FORMATS.get(given.format), notes)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     sys.stdout.buffer.write(out)
     sys.stdout.buffer.flush()
     return 0
+
+
+def _standard_input(max_pixels: int) -> bytes:
+    """All of it, but not more than the largest photo can have: a pipe may never end."""
+    most = 8 * max_pixels + METADATA
+    content = io.BytesIO()
+    while part := sys.stdin.buffer.read(1 << 20):
+        if content.tell() + len(part) > most:
+            raise InputError("standard input", f"may have at most {most:,} bytes", "more", "Raise it with --max-pixels")
+        content.write(part)
+    return content.getvalue()
 
 
 def _report(results: Iterable[Result], count: int | None, as_json: bool) -> int:

@@ -100,14 +100,19 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
     return Result(source, target, "done", round(seconds, 4), width, height, len(sizes), notes=tuple(notes))
 
 
-def colorize_bytes(content: bytes, colorizer: TfliteColorizer, settings: Settings, format: str | None) -> bytes:
-    """The bytes of a photo -> those of its colorized version, in its own format unless another is named."""
+def colorize_bytes(
+    content: bytes, colorizer: TfliteColorizer, settings: Settings, format: str | None, notes: list[str] | None = None
+) -> bytes:
+    """The bytes of a photo -> those of its colorized version, in its own format unless another is named.
+
+    What there is to say about the result is added to `notes`.
+    """
     out = io.BytesIO()
+    said: list[str] = [] if notes is None else notes
     with hushed(), open_photo(content, "standard input", settings.max_pixels) as reader:
         chosen = format or (reader.format if reader.format in FORMATS.values() else "PNG")
-        write_photos(
-            _pictures(reader, colorizer, settings, chosen, [], []), out, chosen, colorizer.card, settings.quality
-        )
+        pictures = _pictures(reader, colorizer, settings, chosen, said, [])
+        write_photos(pictures, out, chosen, colorizer.card, settings.quality)
     return out.getvalue()
 
 
