@@ -7,10 +7,13 @@ import pytest
 from colorize_tf.families import FAMILIES
 from colorize_tf.models import MODELS, build, model_options
 
-from .model_checks import CHECKS, Case
+from .model_checks import COLORIZERS, TRANSLATORS, WITHOUT_PAIRS, Case
 
 ADVERSARIAL = {"l1": ("generator",), "warmup": ("discriminator",), "gan": ("generator", "discriminator")}
+CYCLE = {"gan": ("generator", "inverse", "discriminator_a", "discriminator_b")}
 SIGGRAPH = {"classification": ("generator",), "regression": ("generator",)}
+TINY_CYCLE = {"base_width": 4, "residual_blocks": 1, "pool": 8}
+CYCLES_ALONE = {"base_width": 8, "cycle_weight": 30.0, "identity_weight": 0.0}  # nearly
 CASES = {
     case.name: case
     for case in (
@@ -19,19 +22,28 @@ CASES = {
         Case("autoencoder", {"base_width": 4, "global_features": True}, overfit={"base_width": 8}),
         Case("unet", {"encoder_width": 4, "decoder_width": 4, "base_width": 4}, ADVERSARIAL,
              overfit={"encoder_width": 8, "decoder_width": 8}, overfit_phase="l1"),
-        Case("mobile", {"alpha": 0.25, "width": 16, "base_width": 4}, ADVERSARIAL, size=64,
-             overfit={"width": 32, "share": 0.0}, overfit_phase="l1"),
+        Case("mobile", {"alpha": 0.25, "width": 16, "base_width": 4, "gan_loss": "vanilla"}, ADVERSARIAL, size=64,
+             overfit={"width": 32, "average": 0.9}, overfit_phase="l1", overfit_rate=1e-2, overfit_steps=80),
         Case("dcgan", {"base_width": 4}, ADVERSARIAL, overfit={"base_width": 8}, overfit_phase="l1"),
+        Case("cyclegan", TINY_CYCLE, CYCLE, overfit=CYCLES_ALONE, overfit_rate=4e-3, overfit_steps=180),
+        Case("cyclegan-gray", TINY_CYCLE, CYCLE),
         Case("eccv16", {"base_width": 4}, overfit={"base_width": 8}),
         Case("siggraph17", {"base_width": 4}, SIGGRAPH, overfit={"base_width": 8}),
     )
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", MODELS)
-def test_check_list(name, check, tmp_path):
-    check(CASES[name], tmp_path)
+CHECKS = {"cyclegan": TRANSLATORS, "cyclegan-gray": WITHOUT_PAIRS}  # of those that learn without pairs
+PAIRS = [(case, check) for case in CASES.values() for check in CHECKS.get(case.name, COLORIZERS)]
+
+
+def test_no_network_goes_unchecked():
+    assert CASES.keys() == MODELS.keys() == FAMILIES.keys()
+
+
+@pytest.mark.parametrize(("case", "check"), PAIRS, ids=[f"{case.name}-{check.__name__}" for case, check in PAIRS])
+def test_check_list(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 @pytest.mark.parametrize("name", MODELS)

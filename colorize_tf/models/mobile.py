@@ -93,7 +93,7 @@ class _Layers:
 
     def lateral(self, x: Tensor, filters: int, name: str) -> Tensor:
         x = layers.Conv2D(filters, 1, use_bias=False, dtype=self.dtype, name=name)(x)
-        return BatchNormalization(momentum=0.99, epsilon=1e-3, dtype=self.dtype, name=f"{name}_bn")(x)
+        return BatchNormalization(momentum=0.9, epsilon=1e-3, dtype=self.dtype, name=f"{name}_bn")(x)
 
     def separable(self, x: Tensor, filters: int, name: str, stride: int = 1) -> Tensor:
         options = {"padding": "same", "use_bias": False, "dtype": self.dtype}

@@ -29,7 +29,7 @@ def mobilenet(inputs: Tensor, alpha: float, dtype: Any) -> list[Tensor]:
     """[B,H,W,C], sides multiples of 32 -> features at strides 4, 8, 16 and 32. Layers have Keras's names."""
 
     def norm(x: Tensor, name: str) -> Tensor:
-        x = BatchNormalization(momentum=0.99, epsilon=1e-3, dtype=dtype, name=f"{name}_bn")(x)
+        x = BatchNormalization(momentum=0.9, epsilon=1e-3, dtype=dtype, name=f"{name}_bn")(x)
         return layers.ReLU(6.0, dtype=dtype, name=f"{name}_relu")(x)
 
     same = {"padding": "same", "use_bias": False, "dtype": dtype}
