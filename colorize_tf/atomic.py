@@ -13,8 +13,12 @@ __all__ = ["atomic_folder", "atomic_path", "write_bytes", "write_text"]
 
 
 @contextmanager
-def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a temporary path beside `final`; it becomes `final` when the block ends well, and vanishes when not."""
+def atomic_path(final: str | os.PathLike[str], *, settled: bool = True) -> Iterator[Path]:
+    """Gives a temporary path beside `final`; it becomes `final` when the block ends well, and vanishes when not.
+
+    With `settled` False nobody waits for the disk to note the new name: after a power cut what was there before, or
+    nothing, may be back. Either way no half of a file is.
+    """
     final = Path(final)
     temporary = _beside(final)
     temporary.touch(exist_ok=False)
@@ -22,7 +26,8 @@ def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         _sync(temporary)
         temporary.replace(final)
-        _sync(final.parent)
+        if settled:
+            _sync(final.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -285,7 +285,7 @@ def test_a_photo_that_is_not_there(album, run):
 
 
 def test_a_place_that_cannot_be_written(album, run, monkeypatch):
-    def refused(path):
+    def refused(path, **_):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(work, "atomic_path", refused)

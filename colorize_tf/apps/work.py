@@ -85,7 +85,8 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
         # Hushed, because decoders of TIFF and others write what they think of a file straight to file descriptor 2.
         with hushed(), open_photo(job.source, max_pixels=settings.max_pixels) as reader:
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(job.target) as temporary, temporary.open("r+b") as file:
+            # A result lost by a power cut is made again by the next run, as if this one had ended before.
+            with atomic_path(job.target, settled=False) as temporary, temporary.open("r+b") as file:
                 pictures = _pictures(reader, colorizer, settings, format, notes, sizes)
                 write_photos(pictures, file, format, colorizer.card, settings.quality)
     except ColorizeError as error:

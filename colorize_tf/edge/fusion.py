@@ -81,7 +81,8 @@ def _fuse(raster: Raster, chroma: Chroma, edges: bool, space: RgbSpace, executor
         planes = joint_bilateral(planes, guide, factor, executor)
     # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
     planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
-    rows = max(BAND_ROWS, STRIP_PIXELS // width)
+    strip = max(1, STRIP_PIXELS // width)
+    rows = -(-BAND_ROWS // strip) * strip
 
     def work(top: int) -> None:
         _band(raster, planes, covered, space, top, min(top + rows, height))
