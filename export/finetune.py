@@ -73,8 +73,9 @@ def fine_tune(
     """A network and inputs for it -> the same with weights that bear 8 bits; `source` itself stays as it is."""
     simulated = source.copy()
     networks = simulated.networks()
-    for network in networks.values():
-        network.trainable = True  # that which is exported may be the average of one that was trained
+    # What is exported may be the average of what was trained. A clone does not pass it on to its layers.
+    for part in (part for network in networks.values() for part in (network, *network.layers)):
+        part.trainable = True
     roundings: list[Round] = []
     kernels: list[layers.Layer] = []
     for name, network in networks.items():

@@ -122,6 +122,7 @@ class Guided(keras.Model):
         logits = keras.layers.Conv2D(24, 1, kernel_initializer=keras.initializers.RandomNormal(0, 4.0))(x)
         scores = keras.layers.Conv2D(1, 1, name="scores")(x)
         self.network = keras.Model(seen, [logits, scores])
+        self.network.trainable = False  # as the average of another one's weights is
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
@@ -180,9 +181,9 @@ def test_the_head_of_a_guided_network_stays_float() -> None:
     assert {graph.dtype(index) for index in (*graph.inputs, *graph.outputs)} == {"FLOAT32"}
 
 
-def test_a_guided_network_is_fine_tuned_with_its_inputs() -> None:
-    source = open_source_graph(replace(untrained(), model=Guided()), None)
-    source.model.network.trainable = False  # as an average of weights is
+@pytest.mark.parametrize("size", [None, (40, 40)])
+def test_a_guided_network_is_fine_tuned_with_its_inputs(size: tuple[int, int] | None) -> None:
+    source = open_source_graph(replace(untrained(), model=Guided()), size)
     calibration, _ = choose_photos(DataConfig(data="synthetic:8"), (6, 1))
     samples = [scene.inputs for scene in make_scenes(calibration, source.intake)]
     tuned = fine_tune(source, samples, steps=2, batch=2)
