@@ -1,7 +1,7 @@
 """Checkpoints of a run: everything needed to go on as if nothing had happened, each written whole or not at all.
 
 RUN/checkpoints/step-00000123/   model.weights.h5   weights alone, for `keras.Model.load_weights`
-                                 state.npz          optimizers, loss scale, seeds, running means
+                                 state.npz          optimizers, loss scale, seeds, running means, image pools
                                  progress.json      epoch, step, history so far, best value, versions
 RUN/best/                        model.weights.h5   the best epoch by --best-metric
                                  metrics.json       its row of the history
@@ -25,6 +25,7 @@ import numpy as np
 
 from colorize_tf.atomic import atomic_folder
 from colorize_tf.errors import InputError, RunError, shorten
+from colorize_tf.models.pool import ImagePool
 
 __all__ = [
     "WEIGHTS",
@@ -174,7 +175,7 @@ def _not_weights(model: keras.Model) -> list[Any]:
 
 
 def _parts(model: keras.Model, kind: type[Any]) -> dict[str, Any]:
-    """The optimizers or the metrics of a model by attribute; `model.metrics` may list only those of its phase."""
+    """The optimizers, metrics or pools of a model by attribute; `model.metrics` may list only those of its phase."""
     return {name: value for name, value in sorted(vars(model).items()) if isinstance(value, kind)}
 
 
@@ -182,7 +183,7 @@ def _state(model: keras.Model) -> dict[str, Any]:
     """All variables that are not inference weights, by a name that is the same in every process."""
     weights = {id(variable) for variable in model.weights}
     groups = {"seed": [variable for variable in model.variables if id(variable) not in weights]}
-    for kind in (keras.metrics.Metric, keras.optimizers.Optimizer):
+    for kind in (keras.metrics.Metric, keras.optimizers.Optimizer, ImagePool):
         groups |= {name: list(part.variables) for name, part in _parts(model, kind).items()}
     state: dict[str, Any] = {}
     seen: set[int] = set()

@@ -127,7 +127,7 @@ class RunConfig:
         return RunConfig(
             preset=self.preset,
             model=dataclasses.replace(self.model, **self.model.SMOKE),
-            data=dataclasses.replace(self.data, data="synthetic:24", batch=4, val_count=4, limit=None),
+            data=dataclasses.replace(self.data, data=self.model.SCENES, batch=4, val_count=4, limit=None),
             train=dataclasses.replace(self.train, **SMOKE, pretrain_epochs=min(self.train.pretrain_epochs, 1)),
         )
 

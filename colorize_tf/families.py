@@ -14,7 +14,19 @@ from typing import Any, ClassVar
 from colorize_tf.errors import InputError
 from colorize_tf.fields import Checked, option
 
-__all__ = ["FAMILIES", "AutoencoderConfig", "DCGANConfig", "Family", "Pix2PixConfig", "UNetConfig"]
+__all__ = [
+    "FAMILIES",
+    "AutoencoderConfig",
+    "CycleGANConfig",
+    "CycleGANGrayConfig",
+    "DCGANConfig",
+    "ECCV16Config",
+    "Family",
+    "MobileConfig",
+    "Pix2PixConfig",
+    "SIGGRAPH17Config",
+    "UNetConfig",
+]
 
 GAN_LOSSES = ("vanilla", "lsgan", "hinge")
 BACKBONES = ("resnet18", "resnet50", "inceptionv3", "mobilenetv1", "mobilenetv2", "mobilenetv3", "efficientnetb0")
@@ -30,6 +42,7 @@ class Family(Checked):
     SMALL: ClassVar[Mapping[str, Any]] = {}  # enough for two cores to learn from within an hour
     SMOKE: ClassVar[Mapping[str, Any]] = {}  # enough to run
     MULTIPLE: ClassVar[int] = 1  # of the sides that the network takes
+    SCENES: ClassVar[str] = "synthetic:24"  # photos of a smoke run
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -175,12 +188,43 @@ class SIGGRAPH17Config(Family):
     MULTIPLE: ClassVar[int] = 8
 
 
+@dataclass(frozen=True)
+class CycleGANConfig(Family):
+    """CycleGAN (Zhu 2017): two sets of pictures without pairs, each turned into the other and back."""
+
+    name: str = option("cyclegan", "network", choices=("cyclegan",))
+    base_width: int = option(64, "channels of the outermost layers of all four networks", low=1)
+    residual_blocks: int = option(9, "of each generator; the paper has 6 for 128x128", low=1)
+    norm: str = option("instance", "normalisation", choices=("batch", "instance"))
+    gan_loss: str = option("lsgan", "adversarial loss", choices=GAN_LOSSES)
+    cycle_weight: float = option(10.0, "weight of the way there and back again", low=0.0)
+    identity_weight: float = option(0.5, "weight of leaving alone what is right already, times the one before", low=0.0)
+    pool: int = option(50, "pictures that a discriminator is shown again; 0 for none", low=0)
+    diversity_weight: float = option(0.0, "weight of a penalty on outputs more alike than their inputs", low=0.0)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 32, "residual_blocks": 6}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4, "residual_blocks": 1, "pool": 6}
+    MULTIPLE: ClassVar[int] = 4
+    SCENES: ClassVar[str] = "unpaired:synthetic:24|synthetic:24,seed=2"
+
+
+@dataclass(frozen=True)
+class CycleGANGrayConfig(CycleGANConfig):
+    """CycleGAN (Zhu 2017) from photos without their colour to photos; one source is enough, without pairs."""
+
+    name: str = option("cyclegan-gray", "network", choices=("cyclegan-gray",))
+
+    SCENES: ClassVar[str] = "synthetic:24"
+
+
 FAMILIES: dict[str, type[Family]] = {
     "pix2pix-rgb": Pix2PixConfig,
     "pix2pix-lab": Pix2PixConfig,
     "autoencoder": AutoencoderConfig,
     "unet": UNetConfig,
     "dcgan": DCGANConfig,
+    "cyclegan": CycleGANConfig,
+    "cyclegan-gray": CycleGANGrayConfig,
     "eccv16": ECCV16Config,
     "siggraph17": SIGGRAPH17Config,
     "mobile": MobileConfig,

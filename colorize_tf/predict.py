@@ -9,6 +9,7 @@ other host (`edge/`), so a run and the file exported from it can be compared.
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,8 +79,9 @@ def load_run(path: str | Path) -> Run:
 class RunColorizer(NetworkColorizer):
     """`Colorizer` of a run: photo uint8 [H,W] or [H,W,3] -> uint8 RGB [H,W,3] of the same CIE L.
 
-    The network sees the whole photo squashed to its size. The same photo and `seed` give the same picture, also where
-    the network paints with noise (`stochastic`): there another `seed` gives another picture.
+    The network sees the whole photo, squashed to its size; one with a `short_side` sees it unsquashed at that size. The
+    same photo and `seed` give the same picture, also where the network paints with noise (`stochastic`): there another
+    `seed` gives another picture.
     """
 
     def __init__(self, run: Run, *, seed: int = 0, options: Options = PLAIN, threads: int | None = None) -> None:
@@ -87,18 +89,30 @@ class RunColorizer(NetworkColorizer):
 
         from colorize_tf.models.blocks import NoiseDropout
 
+        if not hasattr(run.model, "colorize"):
+            raise InputError("RUN", "must hold a network that colorizes", f"{run.config.model.name}, which translates")
         self.run = run
         self.seed = seed
         self.size: int = run.model.size
-        luma = [tf.TensorSpec((1, self.size, self.size, 1), tf.float32)]
-        self._colorize = tf.function(run.model.colorize, input_signature=luma)
-        self._paint = tf.function(run.model.paint, input_signature=luma)
-        self._noise = [layer for layer in _layers(run.model) if isinstance(layer, NoiseDropout)]
-        small = self._colorize.get_concrete_function().structured_outputs.shape[1]
-        name = run.config.model.name
-        super().__init__(
-            Card(name, "float32", self.size, self.size, self.size // small, fit="squash"), options, threads
+        free = getattr(run.model, "short_side", None)
+        side = None if free else self.size
+        luma = tf.TensorSpec((1, side, side, 1), tf.float32)
+        guides = {"hints": tf.TensorSpec((1, side, side, 3), tf.float32), "vivid": tf.TensorSpec((1,), tf.float32)}
+        takes = inspect.signature(run.model.colorize).parameters
+        self._guides = [name for name in guides if name in takes]
+        self._colorize = tf.function(
+            run.model.colorize, input_signature=[luma, *(guides[name] for name in self._guides)]
         )
+        self._paint = tf.function(run.model.paint, input_signature=[luma])
+        self._noise = [layer for layer in _layers(run.model) if isinstance(layer, NoiseDropout)]
+        length = free or self.size
+        small = run.model.colorize(np.zeros((1, length, length, 1), np.float32)).shape[1]
+        card = Card(
+            run.config.model.name, "float32", side, side, length // small,
+            fit="pad" if free else "squash", short_side=length, multiple=getattr(run.model, "multiple", length),
+            hints="hints" in self._guides, vivid="vivid" in self._guides,
+        )  # fmt: skip
+        super().__init__(card, options, threads)
 
     @property
     def stochastic(self) -> bool:
@@ -110,9 +124,11 @@ class RunColorizer(NetworkColorizer):
         """Whether the network gives RGB of its own, which `raw` shows; others give ab alone."""
         return self.run.model.view == "rgb"
 
-    def predict(self, luma: Floats, hints: Any = None, vivid: float = 0.0) -> Floats:  # noqa: ARG002
-        """CIE L float32 [S,S] -> ab float32 [s,s,2] in Lab units."""
-        return self._ask(self._colorize, luma)
+    def predict(self, luma: Floats, hints: Floats | None = None, vivid: float = 0.0) -> Floats:
+        """CIE L float32 [H,W], hints [H,W,3] (a/110, b/110, mask) -> ab float32 [h,w,2] in Lab units."""
+        shown = np.zeros((*luma.shape, 3), np.float32) if hints is None else hints
+        given = {"hints": shown[None], "vivid": np.array([vivid], np.float32)}
+        return self._ask(self._colorize, luma, *(given[name] for name in self._guides))
 
     def raw(self, image: Image8) -> Image8:
         """Photo uint8 [H,W] or [H,W,3] -> the network's own RGB uint8 [H,W,3], its lightness included."""
@@ -127,10 +143,10 @@ class RunColorizer(NetworkColorizer):
         painted = (self._ask(self._paint, seen.luma) * 255 + 0.5).astype(np.uint8)
         return resize(painted, raster.height, raster.width, Image.Resampling.BILINEAR)
 
-    def _ask(self, network: Any, luma: Floats) -> Floats:
+    def _ask(self, network: Any, luma: Floats, *guides: Floats) -> Floats:
         for index, layer in enumerate(self._noise):
             layer.seed_generator.state.assign(np.array([self.seed, index << 16], np.uint32))
-        answer: Floats = network(luma[None, ..., None]).numpy()[0]
+        answer: Floats = network(luma[None, ..., None], *guides).numpy()[0]
         return answer
 
 

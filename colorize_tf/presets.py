@@ -19,6 +19,9 @@ LONG_CLASSES = {
     "learning_rate": 1e-3, "beta_1": 0.9, "weight_decay": 1e-4, "schedule": "cosine", "pretrain_epochs": 100,
 }  # fmt: skip
 ZHANG = {"learning_rate": 3e-5, "beta_1": 0.9, "beta_2": 0.99, "weight_decay": 1e-3}
+TWO_SETS = {"data": "unpaired:synthetic:200|synthetic:200,seed=2", "batch": 1}
+FALLING = {"epochs": 200, "schedule": "linear", "decay_from": 101}
+CYCLES = {**FALLING, "best_metric": "val_cycle"}
 TWO_PHASES = {"pretrain_epochs": 20, "warmup_epochs": 1}
 
 
@@ -36,7 +39,8 @@ class Preset:
     @property
     def command(self) -> str:
         """The exact command, with photos of your own."""
-        return f"python -m colorize_tf.train --preset {self.name} --data folder:photos --out runs/{self.name}"
+        source = "'unpaired:folder:a|folder:b'" if self.config.data.data.startswith("unpaired:") else "folder:photos"
+        return f"python -m colorize_tf.train --preset {self.name} --data {source} --out runs/{self.name}"
 
 
 def _presets(
@@ -50,7 +54,7 @@ def _presets(
         paper,
         preset=f"{network}-small",
         model=dataclasses.replace(model, **model.SMALL),
-        data=dataclasses.replace(paper.data, batch=16),
+        data=dataclasses.replace(paper.data, batch=4 if paper.data.batch == 1 else 16),
     )
     yield Preset(small.preset, f"{network} of {small.model.size}x{small.model.size}, for two cores", small)
 
@@ -64,6 +68,8 @@ PRESETS: dict[str, Preset] = {
         _presets("mobile", "the network that ships: small, fast, takes hints", data=AS_USED, train=LONG_CLASSES),
         _presets("unet", "U-Net on an ImageNet encoder: L1, then adversarial", train=TWO_PHASES),
         _presets("dcgan", "conditional DCGAN with smoothed labels"),
+        _presets("cyclegan", "two sets of pictures into each other", data=TWO_SETS, train=CYCLES),
+        _presets("cyclegan-gray", "photos without colour into photos, unpaired", data={"batch": 1}, train=FALLING),
         _presets("eccv16", "a distribution over 313 colours, rare ones favoured", train=ZHANG),
         _presets("siggraph17", "L and hints in, ab out", train={"learning_rate": 1e-4, "beta_1": 0.9}),
     )

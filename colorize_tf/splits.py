@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from colorize_tf.config import DataConfig
-from colorize_tf.datasets import Photos, open_source, split_counts
+from colorize_tf.datasets import Photos, Unpaired, open_source, open_unpaired, split_counts
 from colorize_tf.errors import InputError
 
 __all__ = ["open_splits"]
 
 
-def open_splits(data: DataConfig) -> dict[str, Photos]:
+def open_splits(data: DataConfig) -> dict[str, Photos | Unpaired]:
     """`--data` and its options -> the photos of "train", "val" and "test"; the last two may be empty.
+
+    `unpaired:A|B` gives two sets for each, every set split by itself.
 
     A photo's side depends on its content alone, not on `--seed`: runs with different seeds can be compared, and a
     run that starts from another one's weights does not measure itself on that one's training photos.
     """
-    photos = open_source(data.data, near_gray=data.near_gray, max_bad_share=data.max_bad_share)
+    opened = open_unpaired if data.data.startswith("unpaired:") else open_source
+    photos = opened(data.data, near_gray=data.near_gray, max_bad_share=data.max_bad_share)
     if data.subset is not None:
         counts = {"train": 0, "val": 0, "test": 0, **split_counts(data.subset)}
         splits = {name: photos.split(name, counts=counts) for name in counts}
@@ -28,7 +31,8 @@ def open_splits(data: DataConfig) -> dict[str, Photos]:
         splits = {name: photos.split(name, fractions) for name in fractions}
     if data.limit is not None:
         splits["train"] = splits["train"].take(data.limit)
-    if splits["train"].count == 0:
+    train = splits["train"]
+    if min(train.a.count, train.b.count) == 0 if isinstance(train, Unpaired) else train.count == 0:
         raise InputError(
             "--data", "has no photo left for training", data.data, "Give more photos, or lower --val-share."
         )

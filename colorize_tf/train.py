@@ -21,9 +21,9 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from colorize_tf.config import DataConfig, RunConfig, unknown_key
+from colorize_tf.config import DataConfig
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.flags import Arguments, parse
 from colorize_tf.quiet import load_tensorflow
@@ -31,13 +31,10 @@ from colorize_tf.quiet import load_tensorflow
 if TYPE_CHECKING:
     import keras
 
-    from colorize_tf.checkpoints import Progress
-    from colorize_tf.datasets import Photos
+    from colorize_tf.datasets import Photos, Unpaired
     from colorize_tf.pipeline import Augment
 
 __all__ = ["main", "train"]
-
-HIGHER_IS_BETTER = ("val_psnr", "val_ssim")
 
 _log = logging.getLogger("colorize_tf.train")
 
@@ -61,6 +58,7 @@ def train(arguments: Arguments, command: str = "") -> int:
 
     from colorize_tf import checkpoints, run_folder
     from colorize_tf.callbacks import attending
+    from colorize_tf.epochs import attendants, check_best_metric, is_best
     from colorize_tf.models import build
     from colorize_tf.phases import Phases
     from colorize_tf.pipeline import evaluation_batches, steps_per_epoch, training_batches
@@ -90,6 +88,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     with devices.strategy.scope():
         model = build(config.model.name, **config.model.options())
         model.compile(**options.optimizer())
+    photos = _for_model(photos, model, config.data)
     phases = Phases(model, options)
 
     # === Start: from a checkpoint of this run, from another run's weights, or from nothing ===
@@ -129,8 +128,8 @@ def train(arguments: Arguments, command: str = "") -> int:
     # === What happens beside the steps; the chief alone measures and writes ===
     callbacks: list[keras.callbacks.Callback] = []
     if devices.chief:
-        _check_best_metric(options.best_metric, model, held_out)
-        callbacks = _callbacks(config, run, model, progress, held_out, steps)
+        check_best_metric(options.best_metric, model, held_out)
+        callbacks = attendants(config, run, model, progress, held_out, steps)
         _log.info("%s photos to learn from, %s to measure on; %s steps an epoch", len(photos), len(held_out), steps)
     guard, clock, signals = NanGuard(run, devices), Clock(options), StopSignals()
     stepper, vote = Stepper(devices, model), devices.voter()
@@ -176,7 +175,7 @@ def train(arguments: Arguments, command: str = "") -> int:
                 }
                 for callback in callbacks:
                     callback.on_epoch_end(progress.epoch, row)
-                if devices.chief and _is_best(options.best_metric, row, progress):
+                if devices.chief and is_best(options.best_metric, row, progress):
                     checkpoints.save_best(run, model, progress.rows[-1])
                 progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
                 save()
@@ -189,45 +188,17 @@ def train(arguments: Arguments, command: str = "") -> int:
     return signals.exit_code
 
 
-def _callbacks(
-    config: RunConfig, run: Path, model: keras.Model, progress: Progress, held_out: Photos, steps: int
-) -> list[keras.callbacks.Callback]:
-    """In the order in which each may use what the ones before it put into the logs of an epoch."""
-    from colorize_tf import callbacks
-    from colorize_tf.pipeline import evaluation_batches
+def _for_model(photos: Photos | Unpaired, model: keras.Model, data: DataConfig) -> Photos | Unpaired:
+    """The photos as this network learns from them: one set, or two that do not correspond."""
+    from colorize_tf.datasets import Unpaired
 
-    options, view, size = config.train, model.view, config.model.size
-    chosen: list[keras.callbacks.Callback] = []
-    if held_out.count:
-        painter = callbacks.Painter(model)
-        measured = evaluation_batches(held_out, view=view, size=size, batch=min(16, held_out.count))
-        chosen.append(callbacks.Quality(painter, measured, view))
-        if rows := min(options.grid_rows, held_out.count):
-            shown = evaluation_batches(held_out.take(rows), view=view, size=size, batch=rows)
-            chosen.append(callbacks.Samples(painter, shown, view, run / "samples"))
-    chosen.append(callbacks.History(run, progress.rows))
-    if options.tensorboard:
-        chosen.append(callbacks.TensorBoard(run / "tensorboard"))
-    return [*chosen, callbacks.Progress(options.epochs, steps, config.data.batch)]
-
-
-def _check_best_metric(name: str, model: keras.Model, held_out: Photos) -> None:
-    columns = [*HIGHER_IS_BETTER, *(metric.name for metric in model.metrics)]
-    if name not in columns:
-        raise unknown_key("--best-metric", name, columns)
-    if name in HIGHER_IS_BETTER and not held_out.count:
-        _log.warning("no photo is left for validation: %s is not measured, and no best weights are kept", name)
-
-
-def _is_best(name: str, row: dict[str, Any], progress: Progress) -> bool:
-    """Whether this epoch beats the ones before; notes its value if so."""
-    value = row.get(name)
-    if value is None:
-        return False
-    better = progress.best is None or (value > progress.best if name in HIGHER_IS_BETTER else value < progress.best)
-    if better:
-        progress.best = value
-    return better
+    if isinstance(photos, Unpaired) == model.unpaired:
+        return photos
+    if not model.unpaired:
+        raise InputError("--data", "must be one source for a network that learns from pairs", data.data)
+    if hasattr(model, "colorize"):  # photos and the same without their colour, each in an order of its own
+        return Unpaired(photos, photos)
+    raise InputError("--data", "must be two sets for a network that translates", data.data, "Write unpaired:A|B.")
 
 
 def _variation(data: DataConfig) -> Augment:
@@ -239,9 +210,10 @@ def _variation(data: DataConfig) -> Augment:
     return Augment(crop, data.flip, data.stretch, data.rotation, data.aging, data.hintless)
 
 
-def _fingerprint(photos: Photos) -> str:
+def _fingerprint(photos: Photos | Unpaired) -> str:
     """The photos and their order, as one hexadecimal number."""
-    return hashlib.sha256(b"".join(photos.hashes.tolist())).hexdigest()
+    sets = [photos] if hasattr(photos, "hashes") else [photos.a, photos.b]
+    return hashlib.sha256(b"".join(content for one in sets for content in one.hashes.tolist())).hexdigest()
 
 
 if __name__ == "__main__":

@@ -213,9 +213,9 @@ def _by_heart(case: Case, count: int = 8, size: int = 64) -> tuple[keras.Model, 
         model.phase = case.overfit_phase or model.phases[-1]
         x, y = batch(model, count)
         data = tf.constant(x), tf.constant(y)
-        train = tf.function(lambda: model.train_step(data), autograph=False)
+        train = Stepper(open_devices(TrainConfig()), model).prepared(model.phase)  # what a model does after a step, too
         for _ in range(case.overfit_steps):
-            train()
+            train(data)
         _LEARNT[case.name] = model
     rgb = np.stack([colourful(seed, size, size) for seed in range(count)]) / np.float32(255)
     return _LEARNT[case.name], colorspace.rgb_to_lab(rgb)[..., :1], rgb

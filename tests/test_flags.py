@@ -18,7 +18,7 @@ def test_smoke_is_small_and_keeps_the_network_kind(name: str):
     assert config.model.name == PRESETS[name].config.model.name
     assert config.model.size <= 64 and getattr(config.model, "base_width", 1) <= 8
     assert config.train.epochs * (config.train.steps_per_epoch or 1e9) * config.data.batch <= 100
-    assert config.data.data.startswith("synthetic:")
+    assert config.data.data.removeprefix("unpaired:").startswith("synthetic:")
 
 
 def test_a_flag_wins_over_smoke():

@@ -21,6 +21,8 @@ MODELS: dict[str, tuple[str, str]] = {  # name -> (module, class)
     "pix2pix-lab": ("colorize_tf.models.pix2pix", "Pix2PixLab"),
     "mobile": ("colorize_tf.models.mobile", "Mobile"),
     "autoencoder": ("colorize_tf.models.autoencoder", "Autoencoder"),
+    "cyclegan": ("colorize_tf.models.cyclegan", "CycleGAN"),
+    "cyclegan-gray": ("colorize_tf.models.cyclegan", "CycleGANGray"),
     "dcgan": ("colorize_tf.models.dcgan", "DCGAN"),
     "eccv16": ("colorize_tf.models.zhang", "ECCV16"),
     "siggraph17": ("colorize_tf.models.zhang", "SIGGRAPH17"),

@@ -1,4 +1,4 @@
-"""What all networks share in training: phases, optimizers, logged losses; and for those that paint in Lab, the way out.
+"""What all networks share: in training phases, optimizers and logged losses, in use the way from L to colours.
 
 A paper's file gives the networks and their losses.
 """
@@ -16,7 +16,7 @@ from colorize_tf.errors import InputError
 from colorize_tf.models.blocks import choice
 from colorize_tf.models.optimizers import adam, loss_scaled
 
-__all__ = ["LabView", "Learner"]
+__all__ = ["LabView", "Learner", "RgbView"]
 
 Tensor = Any
 
@@ -32,6 +32,7 @@ class Learner(keras.Model):
     weight its optimizer state; what is then not trainable is left alone until it is thawed.
     """
 
+    unpaired: ClassVar[bool] = False  # whether it learns from two sets of photos that do not correspond
     phases: ClassVar[tuple[str, ...]] = ("train",)  # in the order of a training; the last one is the network's own
     logged: ClassVar[tuple[str, ...]] = ("g_loss",)
     generator: keras.Model
@@ -163,6 +164,23 @@ class LabView:
         if ab.shape[1:3] != luma.shape[1:3]:
             ab = ops.image.resize(ab, ops.shape(luma)[1:3], interpolation="bilinear")
         return colorspace.lab_to_rgb(ops.concatenate([luma, ab], axis=-1))
+
+
+class RgbView:
+    """Mixed into a `Learner` whose generator takes gray replicated [B,S,S,3] in -1..1 and gives RGB [B,S,S,3]."""
+
+    view: ClassVar[str] = "rgb"
+    channels: ClassVar[tuple[int, int]] = (3, 3)
+
+    def paint(self, luma: Tensor) -> Tensor:
+        """CIE L [B,S,S,1] in 0..100 -> the generator's own RGB, float32 [B,S,S,3] in 0..1."""
+        gray = ops.repeat(colorspace.luma_to_gray(ops.cast(luma, "float32")), 3, axis=-1)
+        painted = self(colorspace.encode_rgb(255.0 * gray), training=False)  # type: ignore[operator]
+        return colorspace.decode_rgb(painted) / 255.0
+
+    def colorize(self, luma: Tensor) -> Tensor:
+        """CIE L [B,S,S,1] in 0..100 -> ab float32 [B,S,S,2] in Lab units."""
+        return colorspace.rgb_to_lab(self.paint(luma))[..., 1:]
 
 
 def _trainable(networks: list[keras.Model]) -> list[keras.Variable]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal, get_args
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from colorize_tf import colorspace
 from colorize_tf.errors import InputError
 from colorize_tf.losses import AdversarialLoss, GanLoss
 from colorize_tf.models.adversarial import ConditionalGan
 from colorize_tf.models.blocks import Blocks, NoiseDropout, Norm, Upsampling, choice
-from colorize_tf.models.learner import LabView
+from colorize_tf.models.learner import LabView, RgbView
 from colorize_tf.models.residual import residual_generator
 
 __all__ = [
@@ -98,7 +97,7 @@ def multiscale_discriminator(size: int, channels: int, width: int, blocks: Block
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")
-class Pix2PixRGB(ConditionalGan):
+class Pix2PixRGB(RgbView, ConditionalGan):
     """Gray replicated [B,S,S,3] in -1..1 -> RGB float32 [B,S,S,3] in -1..1.
 
     Args:
@@ -117,8 +116,6 @@ class Pix2PixRGB(ConditionalGan):
         scales: discriminators, each for a picture of half the size of the one before.
     """
 
-    view: ClassVar[str] = "rgb"
-    channels: ClassVar[tuple[int, int]] = (3, 3)  # of the generator's input and output
     discriminator_loss_weight: ClassVar[float] = 1.0  # real + fake
 
     def __init__(
@@ -160,16 +157,6 @@ class Pix2PixRGB(ConditionalGan):
             return residual_generator(self.channels, self.base_width, self.residual_blocks, blocks)
         drops = self.noise == "dropout"
         return unet_generator(self.size, self.channels, self.base_width, blocks, self.dropout, drops)
-
-    def paint(self, luma: Tensor) -> Tensor:
-        """CIE L [B,S,S,1] in 0..100 -> the generator's own RGB, float32 [B,S,S,3] in 0..1."""
-        gray = ops.repeat(colorspace.luma_to_gray(ops.cast(luma, "float32")), 3, axis=-1)
-        painted = self(colorspace.encode_rgb(255.0 * gray), training=False)
-        return colorspace.decode_rgb(painted) / 255.0
-
-    def colorize(self, luma: Tensor) -> Tensor:
-        """CIE L [B,S,S,1] in 0..100 -> ab float32 [B,S,S,2] in Lab units."""
-        return colorspace.rgb_to_lab(self.paint(luma))[..., 1:]
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")

@@ -1,0 +1,69 @@
+"""What happens between two epochs: what is measured, shown and recorded, and whether the last one was the best."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from colorize_tf import callbacks
+from colorize_tf.checkpoints import Progress
+from colorize_tf.config import RunConfig, unknown_key
+from colorize_tf.datasets import Photos, Unpaired
+from colorize_tf.exchange import Exchange
+from colorize_tf.pipeline import evaluation_batches
+
+__all__ = ["attendants", "check_best_metric", "is_best"]
+
+QUALITY = ("val_psnr", "val_ssim")  # higher is better; everything else is a loss
+EXCHANGE = ("val_cycle",)
+
+_log = logging.getLogger("colorize_tf.train")
+
+
+def attendants(
+    config: RunConfig, run: Path, model: keras.Model, progress: Progress, held_out: Photos | Unpaired, steps: int
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of a run, in the order in which each may use what those before it put into the logs of an epoch."""
+    options = config.train
+    chosen: list[keras.callbacks.Callback] = []
+
+    def batches(photos: Photos, most: int = 16) -> Any:
+        return evaluation_batches(photos, view=model.view, size=config.model.size, batch=min(most, photos.count))
+
+    both = held_out if isinstance(held_out, Unpaired) else Unpaired(held_out, held_out)
+    if hasattr(model, "colorize") and both.b.count:
+        painter = callbacks.Painter(model)
+        chosen.append(callbacks.Quality(painter, batches(both.b), model.view))
+        if rows := min(options.grid_rows, both.b.count):
+            shown = batches(both.b.take(rows), rows)
+            chosen.append(callbacks.Samples(painter, shown, model.view, run / "samples"))
+    if model.unpaired and both.a.count and both.b.count:
+        chosen.append(Exchange(model, batches(both.a), batches(both.b), options.grid_rows, run / "samples"))
+    chosen.append(callbacks.History(run, progress.rows))
+    if options.tensorboard:
+        chosen.append(callbacks.TensorBoard(run / "tensorboard"))
+    return [*chosen, callbacks.Progress(options.epochs, steps, config.data.batch)]
+
+
+def check_best_metric(name: str, model: keras.Model, held_out: Photos | Unpaired) -> None:
+    """Refuses a `--best-metric` that the network's history has no column for."""
+    measured = (*(QUALITY if hasattr(model, "colorize") else ()), *(EXCHANGE if model.unpaired else ()))
+    columns = [*measured, *(metric.name for metric in model.metrics)]
+    if name not in columns:
+        raise unknown_key("--best-metric", name, columns)
+    if name in measured and not held_out.count:
+        _log.warning("no photo is left for validation: %s is not measured, and no best weights are kept", name)
+
+
+def is_best(name: str, row: dict[str, Any], progress: Progress) -> bool:
+    """Whether an epoch with this row of the history beats the ones before; notes its value if so."""
+    value = row.get(name)
+    if value is None:
+        return False
+    better = progress.best is None or (value > progress.best if name in QUALITY else value < progress.best)
+    if better:
+        progress.best = value
+    return better
