@@ -81,7 +81,8 @@ def open_source_graph(run: Run, size: tuple[int, int] | None, *, free: bool = Fa
         _free_size(model)
     taken = inspect.signature(model.colorize).parameters
     inputs = tuple(name for name in INPUTS if name in taken)
-    intake = Intake(None if free else size or (trained, trained), multiple, trained, inputs)
+    short = int(getattr(model, "short_side", trained))  # a network for any size may see more than it learnt on
+    intake = Intake(None if free else size or (trained, trained), multiple, short, inputs)
     source = Source(run, model, intake, _endpoint(model, intake))
     _refuse_state(source)
     return source
