@@ -26,6 +26,7 @@ from colorize_tf import metrics
 from colorize_tf.atomic import atomic_path, write_text
 from colorize_tf.colorspace import luma_to_gray, rgb_to_lab
 from colorize_tf.datasets import Photos, Rejected, open_source
+from colorize_tf.edge.network import Options
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, RunError, command_line
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
@@ -173,6 +174,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--split", choices=("train", "val", "test"), help="part of the runs' own data (default: test)")
     add("--size", type=int, help="side of the squares to compare (default: that of the largest network)")
+    add("--vivid", type=float, default=0.0, metavar="0..1", help="how lively, for networks that can be told")
     add("--limit", type=int, metavar="N", help="only N photos, drawn at random but always the same")
     add("--out", type=Path, metavar="DIR", help="write rows.csv, table.md, sheet.png and evaluation.json there")
     add("--overwrite", action="store_true", help="replace an evaluation that is in DIR")
@@ -193,7 +195,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--limit", "must be at least 1", given.limit)
     if given.data is not None and given.split is not None:
         raise InputError("--split", "is a part of the runs' own data, and --data names other photos", given.split)
-    opened = dict(zip(_names(given.runs), map(_open, given.runs), strict=True))
+    options = dataclasses.replace(PLAIN, vivid=given.vivid)
+    opened = {name: _open(run, options) for name, run in zip(_names(given.runs), given.runs, strict=True)}
     photos = _own_photos(opened.values(), given.split or "test") if given.data is None else open_source(given.data)
     if given.limit is not None:
         photos = drawn(photos, given.limit)
@@ -207,7 +210,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     summaries = summarize(evaluation.rows)
     protocol = {"data": photos.source, "split": None if given.data else given.split or "test", "limit": given.limit}
     result = {
-        "protocol": {**protocol, "photos": len(evaluation.judged), "size": size, "resize": "bicubic squash"},
+        "protocol": {**protocol, "photos": len(evaluation.judged), "size": size, "resize": "bicubic squash"}
+        | ({"vivid": given.vivid} if given.vivid else {}),
         "colorizers": {name: str(_origin(colorizer)) for name, colorizer in opened.items()},
         "summaries": summaries,
         "left_out": [dataclasses.asdict(bad) for bad in left_out],
@@ -227,10 +231,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _open(path: str) -> RunColorizer | TfliteColorizer:
+def _open(path: str, options: Options) -> RunColorizer | TfliteColorizer:
     if Path(path).suffix == ".tflite":
-        return TfliteColorizer(path, options=PLAIN)
-    return RunColorizer(load_run(path))
+        return TfliteColorizer(path, options=options)
+    return RunColorizer(load_run(path), options=options)
 
 
 def _origin(colorizer: RunColorizer | TfliteColorizer) -> Path:

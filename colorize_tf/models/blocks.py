@@ -22,6 +22,7 @@ __all__ = [
     "SpectralConv2D",
     "Upsampling",
     "choice",
+    "resized",
 ]
 
 Tensor = Any
@@ -37,6 +38,15 @@ def choice(argument: str, value: str, valid: tuple[str, ...]) -> str:
     if value not in valid:
         raise InputError(argument, f"must be one of {', '.join(valid)}", value)
     return value
+
+
+def resized(images: Tensor, size: tuple[Any, Any], *, antialias: bool = False) -> Tensor:
+    """[B,H,W,C] -> [B,*size,C], bilinear, of the same dtype; the size may be known only when the graph runs."""
+    if keras.config.backend() != "tensorflow":
+        return ops.image.resize(images, size, interpolation="bilinear", antialias=antialias)
+    import tensorflow as tf  # Keras's own operation asks for the sizes as numbers
+
+    return tf.cast(tf.image.resize(images, size, antialias=antialias), images.dtype)
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")

@@ -25,7 +25,7 @@ from keras import layers, ops
 from colorize_tf import bins, colorspace
 from colorize_tf.errors import InputError
 from colorize_tf.losses import GanLoss
-from colorize_tf.models.blocks import BatchNormalization
+from colorize_tf.models.blocks import BatchNormalization, resized
 from colorize_tf.models.mobilenet import load_imagenet, mobilenet
 from colorize_tf.models.pix2pix import Pix2PixRGB
 
@@ -74,8 +74,8 @@ class Reduced(layers.Layer):
     """[B,H,W,C] -> three quarters of the size, rounded to what the encoder can halve to the end, bilinear."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        sides = ops.shape(inputs)[1:3]
-        return ops.image.resize(inputs, tuple(self._reduced(side) for side in sides), interpolation="bilinear")
+        height, width = ops.shape(inputs)[1:3]
+        return resized(inputs, (self._reduced(height), self._reduced(width)))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         sides = (None if side is None else self._reduced(side) for side in input_shape[1:3])
@@ -83,6 +83,19 @@ class Reduced(layers.Layer):
 
     def _reduced(self, side: Any) -> Any:
         return (3 * side + 2 * STRIDE) // (4 * STRIDE) * STRIDE
+
+
+@keras.saving.register_keras_serializable(package="colorize_tf")
+class Doubled(layers.Layer):
+    """[B,H,W,C] -> [B,2H,2W,C], bilinear; `UpSampling2D` asks for a size known beforehand."""
+
+    def call(self, inputs: Tensor) -> Tensor:
+        height, width = ops.shape(inputs)[1:3]
+        return resized(inputs, (2 * height, 2 * width))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        height, width = (None if side is None else 2 * side for side in input_shape[1:3])
+        return (input_shape[0], height, width, input_shape[3])
 
 
 class _Layers:
@@ -103,7 +116,7 @@ class _Layers:
 
     def joined(self, x: Tensor, skip: Tensor, filters: int, name: str) -> Tensor:
         """Features, and skips of twice their size -> features of the skips' size."""
-        x = layers.UpSampling2D(2, interpolation="bilinear", dtype=self.dtype, name=f"{name}_grown")(x)
+        x = Doubled(dtype=self.dtype, name=f"{name}_grown")(x)
         x = layers.Add(dtype=self.dtype, name=f"{name}_sum")([x, self.lateral(skip, filters, f"{name}_skip")])
         return self.separable(layers.ReLU(6.0, dtype=self.dtype, name=f"{name}_act")(x), filters, name)
 
@@ -152,6 +165,7 @@ class Mobile(Pix2PixRGB):
     channels: ClassVar[tuple[int, int]] = (4, 2)
     discriminator_loss_weight: ClassVar[float] = 0.5
     multiple: ClassVar[int] = 32  # of the sides of the pictures that it can colorize
+    short_side: ClassVar[int] = 256  # of those it is meant for, whatever size it learnt on
 
     def __init__(
         self,
@@ -199,7 +213,7 @@ class Mobile(Pix2PixRGB):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         ab = self.colours(self.generator(inputs, training=training), self.share)
-        return resized(colorspace.encode_ab(ab), inputs)
+        return resized(colorspace.encode_ab(ab), ops.shape(inputs)[1:3])
 
     def colorize(self, luma: Tensor, hints: Tensor | None = None, vivid: Tensor | None = None) -> Tensor:
         """CIE L [B,H,W,1], hints [B,H,W,3] (a/110, b/110, mask) and vivid [1] in 0..1 -> ab float32 [B,H/2,W/2,2]."""
@@ -207,12 +221,15 @@ class Mobile(Pix2PixRGB):
         hints = ops.repeat(ops.zeros_like(luma), 3, axis=-1) if hints is None else ops.cast(hints, "float32")
         share = self.share if vivid is None else self.share + (self.lively_share - self.share) * vivid
         seen = ops.concatenate([luma, hints], axis=-1)
-        return resized(self.colours(self.averaged(seen, training=False), share), seen, 2)
+        height, width = ops.shape(seen)[1:3]
+        return resized(self.colours(self.averaged(seen, training=False), share), (height // 2, width // 2))
 
     def paint(self, luma: Tensor) -> Tensor:
         """CIE L [B,H,W,1] in 0..100 -> RGB float32 [B,H,W,3] in 0..1 of this L with the network's ab."""
         luma = ops.cast(luma, "float32")
-        return colorspace.lab_to_rgb(ops.concatenate([luma, resized(self.colorize(luma), luma)], axis=-1))
+        return colorspace.lab_to_rgb(
+            ops.concatenate([luma, resized(self.colorize(luma), ops.shape(luma)[1:3])], axis=-1)
+        )
 
     def colours(self, answer: list[Tensor], share: Tensor | float, temperature: float | None = None) -> Tensor:
         """The generator's answer -> ab float32 [B,4h,4w,2] in Lab units."""
@@ -223,18 +240,18 @@ class Mobile(Pix2PixRGB):
     def shown(self, painted: list[Tensor]) -> Tensor:
         """The generator's answer -> the colours in it, ab/110 float32 [B,S,S,2]."""
         ab = colorspace.encode_ab(self.colours(painted, self.share))
-        return ops.image.resize(ab, (self.size, self.size), interpolation="bilinear")
+        return resized(ab, (self.size, self.size))
 
     def reconstruction(self, painted: list[Tensor], y: Tensor) -> dict[str, Tensor]:
         """The generator's answer and the truth, ab/110 [B,S,S,2] -> the losses without the discriminator."""
         logits, truth = painted[0], colorspace.decode_ab(y)
-        nearest, weights = bins.soft_encode(shrunk(truth, logits))
+        nearest, weights = bins.soft_encode(resized(truth, ops.shape(logits)[1:3], antialias=True))
         entropy = bins.soft_cross_entropy(logits, nearest, weights)
         best = ops.take_along_axis(nearest, ops.argmax(weights, axis=-1, keepdims=True), axis=-1)[..., 0]
         rarity = ops.exp(ops.take(self.log_rarity, best))
         # The whole share: what is left is the mean of the plausible colours, of which a square error asks.
         ab = self.colours(painted, 1.0, 1.0)
-        error = (ab - shrunk(truth, ab)) / colorspace.AB_RANGE
+        error = (ab - resized(truth, ops.shape(ab)[1:3], antialias=True)) / colorspace.AB_RANGE
         return {
             "g_class": ops.mean(rarity * entropy),
             "g_colour": self.colour_weight * ops.mean(ops.sum(ops.square(error), axis=-1)),
@@ -246,14 +263,3 @@ class Mobile(Pix2PixRGB):
         kept = ops.minimum(self.average, (1.0 + steps) / (10.0 + steps))  # early weights are soon forgotten
         for average, weight in zip(self.averaged.weights, self.generator.weights, strict=True):
             average.assign(kept * average + (1.0 - kept) * weight)
-
-
-def resized(ab: Tensor, like: Tensor, parts: int = 1) -> Tensor:
-    """ab [B,h,w,2] and a picture [B,H,W,C] -> ab [B,H/parts,W/parts,2], bilinear."""
-    size = tuple(side // parts for side in ops.shape(like)[1:3])
-    return ops.image.resize(ab, size, interpolation="bilinear")
-
-
-def shrunk(ab: Tensor, like: Tensor) -> Tensor:
-    """ab [B,H,W,2] and a smaller picture [B,h,w,C] -> means of ab [B,h,w,2]."""
-    return ops.image.resize(ab, ops.shape(like)[1:3], interpolation="bilinear", antialias=True)
