@@ -15,6 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+if __name__ == "__main__":
+    from colorize_tf.quiet import load_tensorflow
+
+    load_tensorflow()
+
 import numpy as np
 import tensorflow as tf
 
