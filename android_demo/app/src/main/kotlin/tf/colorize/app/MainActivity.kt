@@ -1,0 +1,282 @@
+package tf.colorize.app
+
+import android.Manifest
+import android.app.Activity
+import android.content.ActivityNotFoundException
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.net.Uri
+import android.os.Build
+import android.os.Bundle
+import android.provider.MediaStore
+import android.view.Surface
+import android.view.View
+import android.view.WindowInsets
+import android.widget.Button
+import android.widget.ImageView
+import android.widget.ProgressBar
+import android.widget.SeekBar
+import android.widget.TextView
+import tf.colorize.core.Palette
+
+/** The only screen: draws the state, and tells the view model what the user does. */
+class MainActivity : Activity() {
+    private val graph: Graph get() = (application as App).graph
+    private val model: ColorizeViewModel get() = graph.model
+
+    override fun onCreate(saved: Bundle?) {
+        super.onCreate(saved)
+        setContentView(R.layout.activity_main)
+        keepClearOfBars()
+        wire()
+        if (saved != null) model.restore(saved.toSaved()) else take(intent)
+        model.observe(::show)
+    }
+
+    override fun onNewIntent(intent: Intent) {
+        super.onNewIntent(intent)
+        take(intent)
+    }
+
+    override fun onSaveInstanceState(out: Bundle) {
+        super.onSaveInstanceState(out)
+        out.put(model.state)
+    }
+
+    override fun onStart() {
+        super.onStart()
+        model.observe(::show)
+    }
+
+    override fun onStop() {
+        model.observe(null)
+        graph.viewfinder.stop()
+        super.onStop()
+    }
+
+    override fun onDestroy() {
+        if (isFinishing && model.state.batch?.over != false) graph.engine.release()
+        super.onDestroy()
+    }
+
+    /** Edge to edge: the picture lies under the bars' background, nothing to touch or read does. */
+    private fun keepClearOfBars() = view<View>(R.id.root).setOnApplyWindowInsetsListener { root, insets ->
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) {
+            val bars = insets.getInsets(WindowInsets.Type.systemBars() or WindowInsets.Type.displayCutout())
+            root.setPadding(bars.left, bars.top, bars.right, bars.bottom)
+        } else {
+            @Suppress("DEPRECATION")
+            root.setPadding(
+                insets.systemWindowInsetLeft, insets.systemWindowInsetTop,
+                insets.systemWindowInsetRight, insets.systemWindowInsetBottom,
+            )
+        }
+        insets
+    }
+
+    // --- what comes in ---
+
+    private fun take(intent: Intent?) {
+        val uris = intent?.streams().orEmpty()
+        when {
+            uris.isEmpty() -> return
+            intent?.action == Intent.ACTION_SEND_MULTIPLE || uris.size > 1 -> batch(uris)
+            isModel(uris.single()) -> model.addModel(uris.single())
+            else -> model.open(uris.single())
+        }
+        setIntent(Intent()) // once is enough
+    }
+
+    private fun isModel(uri: Uri): Boolean =
+        uri.lastPathSegment.orEmpty().endsWith(".tflite") || contentResolver.getType(uri) == "application/octet-stream"
+
+    @Deprecated("the platform's own way of answers, without AndroidX")
+    override fun onActivityResult(request: Int, result: Int, data: Intent?) {
+        if (result != RESULT_OK || data == null) return
+        val several = data.clipData?.let { clip -> List(clip.itemCount) { clip.getItemAt(it).uri } }.orEmpty()
+        val uris = several.ifEmpty { listOfNotNull(data.data) }
+        when {
+            uris.isEmpty() -> return
+            request == MODEL -> model.addModel(uris.first())
+            request == BATCH -> batch(uris)
+            else -> model.open(uris.first())
+        }
+    }
+
+    private fun batch(uris: List<Uri>) {
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU && !may(Manifest.permission.POST_NOTIFICATIONS)) {
+            requestPermissions(arrayOf(Manifest.permission.POST_NOTIFICATIONS), NOTIFY) // works without, only unseen
+        }
+        startForegroundService(BatchService.intent(this, uris))
+    }
+
+    private fun may(permission: String) = checkSelfPermission(permission) == PackageManager.PERMISSION_GRANTED
+
+    override fun onRequestPermissionsResult(request: Int, permissions: Array<String>, results: IntArray) {
+        if (request != CAMERA) return
+        if (results.firstOrNull() == PackageManager.PERMISSION_GRANTED) viewfinder() else model.problem(R.string.camera_refused)
+    }
+
+    private fun viewfinder() {
+        if (!may(Manifest.permission.CAMERA)) return requestPermissions(arrayOf(Manifest.permission.CAMERA), CAMERA)
+        model.viewfinder(true)
+    }
+
+    private fun turn(): Int {
+        @Suppress("DEPRECATION") // Activity.getDisplay is of API 30
+        return when (windowManager.defaultDisplay.rotation) {
+            Surface.ROTATION_90 -> 90
+            Surface.ROTATION_180 -> 180
+            Surface.ROTATION_270 -> 270
+            else -> 0
+        }
+    }
+
+    private fun pick(request: Int, several: Boolean) {
+        val intent = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+            Intent(MediaStore.ACTION_PICK_IMAGES).setType("image/*").apply {
+                if (several) putExtra(MediaStore.EXTRA_PICK_IMAGES_MAX, MediaStore.getPickImagesMaxLimit())
+            }
+        } else {
+            document("image/*").putExtra(Intent.EXTRA_ALLOW_MULTIPLE, several)
+        }
+        ask(intent, request)
+    }
+
+    private fun document(type: String) = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType(type)
+
+    private fun ask(intent: Intent, request: Int) = try {
+        @Suppress("DEPRECATION") // see onActivityResult
+        startActivityForResult(intent, request)
+    } catch (_: ActivityNotFoundException) {
+        model.problem(R.string.no_picker)
+    }
+
+    // --- what the user does ---
+
+    private fun wire() {
+        click(R.id.pick, R.id.pick_first) { pick(PHOTO, several = false) }
+        click(R.id.camera) { if (model.state.screen == Screen.VIEWFINDER) graph.viewfinder.takePhoto() else viewfinder() }
+        click(R.id.close_camera) { graph.viewfinder.stop(); model.viewfinder(false) }
+        click(R.id.batch) { pick(BATCH, several = true) }
+        click(R.id.save) { model.save() }
+        click(R.id.share) { model.save(share = true) }
+        click(R.id.settings) { Settings(this, graph.models, model) { ask(document("*/*"), MODEL) }.show() }
+        click(R.id.cancel) { model.cancel() }
+        click(R.id.cancel_batch) { startService(Intent(this, BatchService::class.java).setAction(BatchService.CANCEL)) }
+        click(R.id.hint) { model.tool(if (model.state.tool == Tool.HINT) Tool.COMPARE else Tool.HINT) }
+        click(R.id.undo) { model.undo() }
+        click(R.id.notice) { model.seen() }
+        view<PaletteView>(R.id.palette).chosen = model::colour
+        slide(R.id.saturation) { model.saturation(it / 100f) }
+        slide(R.id.vivid) { model.vivid(it / 100f) }
+        view<CompareView>(R.id.compare).actions = object : CompareView.Actions {
+            override fun split(share: Float) = model.split(share)
+            override fun addHint(x: Float, y: Float) = model.addHint(x, y)
+            override fun moveHint(index: Int, x: Float, y: Float) = model.moveHint(index, x, y)
+        }
+    }
+
+    private fun click(vararg ids: Int, action: () -> Unit) = ids.forEach { id -> view<View>(id).setOnClickListener { action() } }
+
+    private fun slide(id: Int, moved: (Int) -> Unit) =
+        view<SeekBar>(id).setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
+            override fun onProgressChanged(bar: SeekBar, value: Int, user: Boolean) {
+                if (user) moved(value)
+            }
+
+            override fun onStartTrackingTouch(bar: SeekBar) = Unit
+
+            override fun onStopTrackingTouch(bar: SeekBar) = Unit
+        })
+
+    // --- what the state says ---
+
+    private fun show(state: UiState) {
+        view<View>(R.id.empty).shown = state.screen == Screen.EMPTY && state.work == null
+        view<CompareView>(R.id.compare).apply {
+            shown = state.screen == Screen.PHOTO
+            show(state.photo, state.tool, state.split, state.hints)
+        }
+        showWork(state)
+        showTools(state)
+        showCamera(state)
+        view<TextView>(R.id.notice).apply {
+            shown = state.notice != null
+            state.notice?.let { text = getString(it.text, *it.arguments.toTypedArray()) }
+            setBackgroundResource(if (state.notice?.problem == true) R.drawable.problem else R.drawable.notice)
+        }
+        state.toShare?.let { uri -> model.shared(); share(uri) }
+    }
+
+    private fun showWork(state: UiState) {
+        view<View>(R.id.work).shown = state.work != null
+        state.work?.let { work ->
+            view<TextView>(R.id.step).setText(work.step.text)
+            view<ProgressBar>(R.id.progress).apply {
+                isIndeterminate = work.share == null
+                work.share?.let { progress = (it * max).toInt() }
+            }
+        }
+        view<View>(R.id.batch_row).shown = state.batch != null
+        state.batch?.let {
+            view<TextView>(R.id.batch_text).text = BatchService.textOf(this, it)
+            view<View>(R.id.cancel_batch).shown = !it.over
+        }
+    }
+
+    private fun showTools(state: UiState) {
+        val photo = state.screen == Screen.PHOTO
+        view<View>(R.id.tools).shown = photo
+        view<View>(R.id.hint_row).shown = photo && state.tool == Tool.HINT
+        view<View>(R.id.undo).isEnabled = state.canUndo
+        view<PaletteView>(R.id.palette).show(state.colour)
+        view<Button>(R.id.hint).apply {
+            isEnabled = state.card?.hints == true
+            setText(if (state.tool == Tool.HINT) R.string.compare else R.string.hint)
+        }
+        view<SeekBar>(R.id.saturation).progress = (state.options.saturation * 100).toInt()
+        view<SeekBar>(R.id.vivid).apply {
+            progress = (state.options.vivid * 100).toInt()
+            isEnabled = state.card?.vivid == true
+        }
+        for (id in intArrayOf(R.id.save, R.id.share)) {
+            view<View>(id).apply { shown = photo; isEnabled = state.work == null }
+        }
+    }
+
+    private fun showCamera(state: UiState) {
+        val on = state.screen == Screen.VIEWFINDER
+        view<View>(R.id.viewfinder).shown = on
+        view<Button>(R.id.camera).setText(if (on) R.string.take_photo else R.string.camera)
+        view<View>(R.id.close_camera).shown = on
+        for (id in intArrayOf(R.id.pick, R.id.batch)) view<View>(id).shown = !on
+        state.frame?.let {
+            view<ImageView>(R.id.frame).setImageBitmap(it.picture)
+            view<TextView>(R.id.fps).text = getString(R.string.frames_per_second, it.perSecond)
+        }
+        if (on) graph.viewfinder.start(turn())
+    }
+
+    private fun share(uri: Uri) {
+        val send = Intent(Intent.ACTION_SEND).setType(contentResolver.getType(uri) ?: "image/*")
+            .putExtra(Intent.EXTRA_STREAM, uri).addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        startActivity(Intent.createChooser(send, null))
+    }
+
+    private fun <T : View> view(id: Int): T = requireViewById(id)
+
+    private var View.shown: Boolean
+        get() = visibility == View.VISIBLE
+        set(value) {
+            visibility = if (value) View.VISIBLE else View.GONE
+        }
+
+    private companion object {
+        const val PHOTO = 1
+        const val BATCH = 2
+        const val MODEL = 3
+        const val CAMERA = 4
+        const val NOTIFY = 5
+    }
+}

@@ -1,0 +1,160 @@
+package tf.colorize.app
+
+import android.content.ContentResolver
+import android.content.ContentValues
+import android.content.Context
+import android.graphics.Bitmap
+import android.graphics.ColorSpace
+import android.graphics.ImageDecoder
+import android.net.Uri
+import android.os.Environment
+import android.provider.MediaStore
+import android.provider.OpenableColumns
+import tf.colorize.core.Card
+import tf.colorize.core.Metadata
+import tf.colorize.core.Provenance
+import java.io.File
+import java.io.IOException
+import java.io.InputStream
+import java.io.RandomAccessFile
+import java.nio.channels.FileChannel
+
+/** A photo's file, in the app's own folder, and the name it had. */
+data class PhotoFile(val file: File, val name: String)
+
+/** Where photos come from and go to. Everything here may block, and throws IOException. */
+interface Photos {
+    /** Copies what [uri] names to where it outlives this process and the right to read it. */
+    fun take(uri: Uri, slot: String = OPENED): PhotoFile
+
+    /** The same for a photo that the camera has just taken. */
+    fun take(jpeg: ByteArray): PhotoFile
+
+    /** Makes a photo, now that it proved readable, the one that is worked on. */
+    fun settle(photo: PhotoFile): PhotoFile
+
+    /** The photo that was settled last, if it is still there. */
+    fun last(): PhotoFile?
+
+    /** Upright, in sRGB, at full size, mutable. */
+    fun decode(photo: PhotoFile): BitmapRaster
+
+    /** Writes the colorized [raster] into the gallery, with what the photo's file held and the mark of what was done. */
+    fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri
+
+    fun forget(photo: PhotoFile)
+
+    companion object {
+        const val OPENED = "opened"
+        const val CURRENT = "current"
+    }
+}
+
+class StoredPhotos(private val context: Context) : Photos {
+    private val resolver: ContentResolver get() = context.contentResolver
+    private val folder: File get() = File(context.filesDir, "photos").apply { mkdirs() }
+    private val version: String by lazy { context.packageManager.getPackageInfo(context.packageName, 0).versionName ?: "" }
+
+    override fun take(uri: Uri, slot: String): PhotoFile {
+        val name = name(uri)
+        val stream = try {
+            resolver.openInputStream(uri)
+        } catch (refused: SecurityException) {
+            throw IOException(refused)
+        } ?: throw IOException("nothing at $uri")
+        return keep(slot, name, stream)
+    }
+
+    override fun take(jpeg: ByteArray): PhotoFile = keep(Photos.OPENED, "camera.jpg", jpeg.inputStream())
+
+    private fun keep(slot: String, name: String, content: InputStream): PhotoFile {
+        val part = File(folder, "$slot.part")
+        try {
+            content.use { source -> part.outputStream().use { source.copyTo(it) } }
+            val whole = File(folder, slot)
+            if (!part.renameTo(whole)) throw IOException("cannot rename $part")
+            File(folder, "$slot.name").writeText(name)
+            return PhotoFile(whole, name)
+        } finally {
+            part.delete()
+        }
+    }
+
+    override fun settle(photo: PhotoFile): PhotoFile {
+        val whole = File(folder, Photos.CURRENT)
+        if (photo.file == whole) return photo
+        if (!photo.file.renameTo(whole)) throw IOException("cannot rename ${photo.file}")
+        val name = File(folder, "${photo.file.name}.name")
+        name.renameTo(File(folder, "${Photos.CURRENT}.name"))
+        return PhotoFile(whole, photo.name)
+    }
+
+    override fun last(): PhotoFile? {
+        val file = File(folder, Photos.CURRENT)
+        val name = File(folder, "${Photos.CURRENT}.name")
+        return if (file.isFile && name.isFile) PhotoFile(file, name.readText()) else null
+    }
+
+    override fun decode(photo: PhotoFile): BitmapRaster {
+        val content = RandomAccessFile(photo.file, "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
+        val source = ImageDecoder.createSource(content)
+        return BitmapRaster(ImageDecoder.decodeBitmap(source) { decoder, _, _ ->
+            decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
+            decoder.isMutableRequired = true
+            decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
+        })
+    }
+
+    override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri {
+        val alpha = raster.bitmap.hasAlpha()
+        val name = photo.name.substringBeforeLast('.') + if (alpha) ".colorized.png" else ".colorized.jpg"
+        val values = ContentValues().apply {
+            put(MediaStore.Images.Media.DISPLAY_NAME, name)
+            put(MediaStore.Images.Media.MIME_TYPE, if (alpha) "image/png" else "image/jpeg")
+            put(MediaStore.Images.Media.RELATIVE_PATH, Environment.DIRECTORY_PICTURES + "/Colorized")
+            put(MediaStore.Images.Media.IS_PENDING, 1)
+        }
+        val uri = resolver.insert(MediaStore.Images.Media.EXTERNAL_CONTENT_URI, values) ?: throw IOException("no gallery")
+        try {
+            write(uri, photo, raster.bitmap, alpha, Provenance.software(version, card))
+            resolver.update(uri, ContentValues().apply { put(MediaStore.Images.Media.IS_PENDING, 0) }, null, null)
+            return uri
+        } catch (failure: Throwable) {
+            resolver.delete(uri, null, null) // nothing partial stays behind
+            throw failure
+        }
+    }
+
+    private fun write(uri: Uri, photo: PhotoFile, bitmap: Bitmap, alpha: Boolean, tool: String) {
+        val metadata = photo.file.inputStream().use(Metadata::read).marked(tool, bitmap.width, bitmap.height)
+        val out = resolver.openOutputStream(uri) ?: throw IOException("nothing can be written to $uri")
+        out.buffered().use { file ->
+            val whole = if (alpha) {
+                bitmap.compress(Bitmap.CompressFormat.PNG, 100, Metadata.intoPng(file, metadata))
+            } else {
+                val through = Metadata.intoJpeg(file, metadata, tool, bitmap.width, bitmap.height)
+                bitmap.compress(Bitmap.CompressFormat.JPEG, QUALITY, through)
+            }
+            if (!whole) throw IOException("the encoder gave up")
+        }
+    }
+
+    override fun forget(photo: PhotoFile) {
+        photo.file.delete()
+        File(folder, "${photo.file.name}.name").delete()
+    }
+
+    private fun name(uri: Uri): String {
+        val columns = arrayOf(OpenableColumns.DISPLAY_NAME)
+        val found = try {
+            resolver.query(uri, columns, null, null, null)?.use { if (it.moveToFirst()) it.getString(0) else null }
+        } catch (_: RuntimeException) { // providers of other apps throw what they like
+            null
+        }
+        return (found ?: uri.lastPathSegment ?: "photo").substringAfterLast('/')
+    }
+
+    private companion object {
+        const val QUALITY = 95
+    }
+}

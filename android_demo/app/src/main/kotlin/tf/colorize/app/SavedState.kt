@@ -1,0 +1,58 @@
+package tf.colorize.app
+
+import android.content.Intent
+import android.net.Uri
+import android.os.Build
+import android.os.Bundle
+import tf.colorize.core.Hint
+import tf.colorize.core.Options
+import tf.colorize.core.Palette
+
+private const val NUMBERS = 6 // of a hint; radius -1 for none
+
+/** Keeps what survives the process. */
+fun Bundle.put(state: UiState) {
+    putFloatArray("hints", state.hints.flatMap {
+        listOf(it.x, it.y, it.red.toFloat(), it.green.toFloat(), it.blue.toFloat(), it.radius ?: -1f)
+    }.toFloatArray())
+    putFloat("saturation", state.options.saturation)
+    putFloat("vivid", state.options.vivid)
+    putFloat("split", state.split)
+    putString("tool", state.tool.name)
+    putString("colour", state.colour.name)
+}
+
+fun Bundle.toSaved(): Saved {
+    val usual = UiState()
+    val numbers = getFloatArray("hints") ?: FloatArray(0)
+    val hints = List(numbers.size / NUMBERS) {
+        val at = it * NUMBERS
+        val radius = numbers[at + 5].takeIf { value -> value > 0 }
+        Hint(numbers[at], numbers[at + 1], numbers[at + 2].toInt(), numbers[at + 3].toInt(), numbers[at + 4].toInt(), radius)
+    }
+    return Saved(
+        hints,
+        Options(vivid = getFloat("vivid", 0f), saturation = getFloat("saturation", 1f)),
+        getFloat("split", usual.split),
+        Tool.entries.firstOrNull { it.name == getString("tool") } ?: usual.tool,
+        Palette.entries.firstOrNull { it.name == getString("colour") } ?: usual.colour,
+    )
+}
+
+/** The files that another app shares. */
+fun Intent.streams(): List<Uri> = when (action) {
+    Intent.ACTION_SEND -> listOfNotNull(extra(Intent.EXTRA_STREAM))
+    Intent.ACTION_SEND_MULTIPLE -> extras(Intent.EXTRA_STREAM)
+    else -> emptyList()
+}
+
+@Suppress("DEPRECATION") // the typed ones are of API 33
+private fun Intent.extra(name: String): Uri? =
+    if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) getParcelableExtra(name, Uri::class.java) else getParcelableExtra(name)
+
+@Suppress("DEPRECATION")
+private fun Intent.extras(name: String): List<Uri> = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+    getParcelableArrayListExtra(name, Uri::class.java)
+} else {
+    getParcelableArrayListExtra(name)
+}.orEmpty()

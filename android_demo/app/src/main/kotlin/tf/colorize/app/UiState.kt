@@ -1,0 +1,62 @@
+package tf.colorize.app
+
+import android.graphics.Bitmap
+import android.net.Uri
+import tf.colorize.core.Accelerator
+import tf.colorize.core.Card
+import tf.colorize.core.Hint
+import tf.colorize.core.Options
+import tf.colorize.core.Palette
+
+/** All that the screen shows. Never changed, only replaced. */
+data class UiState(
+    val screen: Screen = Screen.EMPTY,
+    val photo: Shown? = null,
+    val work: Work? = null,
+    val tool: Tool = Tool.COMPARE,
+    val split: Float = 0.5f, // of the picture's width that shows the photo as it was
+    val hints: List<Hint> = emptyList(),
+    val canUndo: Boolean = false,
+    val colour: Palette = Palette.SKIN,
+    val options: Options = Options(),
+    val choice: Choice = Choice(),
+    val card: Card? = null, // of the model in use; null until it was opened
+    val notice: Notice? = null,
+    val toShare: Uri? = null, // saved, and waiting for a chooser to be shown
+    val batch: Batch? = null,
+    val frame: Frame? = null, // of the viewfinder
+)
+
+enum class Screen { EMPTY, PHOTO, VIEWFINDER }
+
+enum class Tool { COMPARE, HINT }
+
+/** A photo on the screen: its name and size, and its small copy before and after. */
+data class Shown(val name: String, val width: Int, val height: Int, val before: Bitmap, val after: Bitmap)
+
+/** What is being done, and how much of it is done; null where that cannot be told. */
+data class Work(val step: Step, val share: Float?)
+
+enum class Step(val text: Int) {
+    READING(R.string.reading),
+    COLORIZING(R.string.colorizing),
+    SAVING(R.string.saving),
+}
+
+/** One line for the user; [arguments] go into the text. */
+data class Notice(val text: Int, val arguments: List<Any> = emptyList(), val problem: Boolean = false)
+
+/** Which model runs, and how: a bundled one by its file name, or one the user opened. */
+data class Choice(
+    val model: String = BUNDLED,
+    val threads: Int = minOf(4, Runtime.getRuntime().availableProcessors()),
+    val accelerator: Accelerator = Accelerator.XNNPACK,
+) {
+    companion object {
+        const val BUNDLED = "mobile.tflite"
+    }
+}
+
+data class Batch(val done: Int, val of: Int, val failed: Int = 0, val over: Boolean = false)
+
+data class Frame(val picture: Bitmap, val perSecond: Float)

@@ -1,0 +1,70 @@
+package tf.colorize.app
+
+import tf.colorize.core.Pixels
+import tf.colorize.core.Small
+import tf.colorize.core.finished
+import tf.colorize.core.fuse
+import java.util.concurrent.Executor
+import java.util.concurrent.atomic.AtomicBoolean
+
+/** Colours what the camera sees while it runs, as many frames as there is time for. */
+class Viewfinder(
+    private val camera: Camera,
+    private val engine: Engine,
+    private val model: ColorizeViewModel,
+    private val main: Executor,
+    private val clock: () -> Long = System::nanoTime,
+) {
+    private val busy = AtomicBoolean()
+    private val running = AtomicBoolean()
+    private var last = 0L
+    private var perSecond = 0f
+
+    fun start(turn: Int) {
+        if (!running.compareAndSet(false, true)) return
+        last = 0
+        perSecond = 0f
+        camera.start(turn, ::frame) { main.execute { stop(); model.viewfinder(false); model.problem(R.string.camera_failed) } }
+    }
+
+    fun stop() {
+        if (running.compareAndSet(true, false)) camera.stop()
+    }
+
+    fun takePhoto() = camera.takePhoto { jpeg -> main.execute { stop(); model.open(jpeg) } }
+
+    /** Frames that come while one is being coloured are left out. */
+    private fun frame(picture: Pixels) {
+        if (!running.get() || !busy.compareAndSet(false, true)) return
+        val choice = model.state.choice
+        val options = model.state.options
+        engine.submit { access ->
+            try {
+                if (!running.get()) return@submit
+                val small = Small.of(picture)
+                val colorizer = access.open(choice).colorizer
+                val vivid = if (colorizer.card.vivid) options.vivid else 0f
+                val chroma = colorizer.chroma(small, emptyList(), vivid, options.levels)
+                fuse(picture, chroma.finished(options), small, edges = false, engine.workers)
+                val bitmap = picture.toBitmap()
+                val speed = speed()
+                main.execute { model.frame(Frame(bitmap, speed)) }
+            } catch (failure: Exception) {
+                main.execute { stop(); model.viewfinder(false); model.failed(failure) }
+            } finally {
+                busy.set(false)
+            }
+        }
+    }
+
+    /** Frames per second, smoothed. */
+    private fun speed(): Float {
+        val now = clock()
+        if (last != 0L) {
+            val found = 1e9f / (now - last).coerceAtLeast(1)
+            perSecond = if (perSecond == 0f) found else perSecond + (found - perSecond) * 0.2f
+        }
+        last = now
+        return perSecond
+    }
+}

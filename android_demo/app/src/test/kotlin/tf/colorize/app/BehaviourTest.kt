@@ -1,0 +1,384 @@
+package tf.colorize.app
+
+import android.Manifest
+import android.app.Activity
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.net.Uri
+import android.os.Build
+import android.os.Bundle
+import android.provider.MediaStore
+import android.view.MotionEvent
+import android.view.View
+import android.view.ViewGroup
+import android.view.accessibility.AccessibilityNodeInfo
+import android.widget.TextView
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+import org.robolectric.util.ReflectionHelpers
+import tf.colorize.core.ModelException
+import tf.colorize.core.Palette
+import java.io.IOException
+import java.util.concurrent.CountDownLatch
+
+/** What the user does, and what goes wrong. */
+@RunWith(Runner::class)
+@Config(sdk = [35], qualifiers = "w360dp-h640dp-mdpi")
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+class BehaviourTest {
+    // --- where photos come from ---
+
+    @Test fun aPhotoIsPicked() = Stage().use { stage ->
+        stage.launch().click(R.id.pick_first)
+        val asked = shadowOf(stage.activity).nextStartedActivityForResult
+        assertEquals(MediaStore.ACTION_PICK_IMAGES, asked.intent.action)
+        shadowOf(stage.activity).receiveResult(asked.intent, Activity.RESULT_OK, Intent().setData(stage.photo()))
+        stage.settled()
+        assertEquals(Screen.PHOTO, stage.state.screen)
+        assertEquals("photo.png", stage.state.photo!!.name)
+        assertFalse(stage.state.photo!!.before.sameAs(stage.state.photo!!.after))
+    }
+
+    @Test fun beforeApi33ADocumentIsPicked() {
+        val real = Build.VERSION.SDK_INT
+        ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", 30)
+        try {
+            Stage().use { stage ->
+                stage.launch().click(R.id.pick)
+                assertEquals(Intent.ACTION_OPEN_DOCUMENT, shadowOf(stage.activity).nextStartedActivityForResult.intent.action)
+            }
+        } finally {
+            ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", real)
+        }
+    }
+
+    @Test fun anotherAppSharesAPhoto() = Stage().use { stage ->
+        val intent = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, stage.photo())
+        stage.launch(intent = intent).settled()
+        assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    @Test fun anotherAppSharesAModel() = Stage().use { stage ->
+        val uri = stage.photo("unet.tflite", golden("models/tiny.tflite"))
+        stage.launch(intent = Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_STREAM, uri)).settled()
+        waitFor("the choice") { stage.state.choice.model == "own.tflite" }
+        assertEquals(Screen.EMPTY, stage.state.screen)
+    }
+
+    // --- hints and sliders ---
+
+    @Test fun aTapSetsAHintADragMovesItUndoTakesBothBack() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.click(R.id.hint)
+        stage.model.colour(Palette.RED)
+        val view = stage.view<CompareView>(R.id.compare)
+        stage.drawn()
+        val (x, y) = view.width / 2f to view.height / 2f
+        touch(view, x to y)
+        stage.settled()
+        val hint = stage.state.hints.single()
+        assertEquals(49.5f, hint.x, 1f)
+        assertTrue(hint.red > hint.green + 50)
+        touch(view, x to y, x + 60 to y + 30, x + 90 to y + 30)
+        stage.settled()
+        assertEquals(hint.x + 90 * 100f / view.width, stage.state.hints.single().x, 1f)
+        stage.click(R.id.undo)
+        stage.settled()
+        assertEquals(listOf(hint), stage.state.hints)
+        stage.click(R.id.undo)
+        stage.settled()
+        assertEquals(emptyList<Any>(), stage.state.hints)
+        assertFalse(stage.view<View>(R.id.undo).isEnabled)
+        assertEquals(listOf(0, 1, 1, 1, 0), stage.models.opened.single().asked.map { it.size })
+    }
+
+    @Test fun theLineIsDragged() = Stage().use { stage ->
+        stage.launch().opened()
+        val view = stage.view<CompareView>(R.id.compare)
+        stage.drawn()
+        touch(view, view.width / 2f to 200f, view.width / 4f to 200f)
+        assertEquals(0.25f, stage.state.split, 0.02f)
+        view.performAccessibilityAction(AccessibilityNodeInfo.ACTION_SCROLL_FORWARD, null)
+        assertEquals(0.35f, stage.state.split, 0.02f)
+    }
+
+    @Test fun saturationAsksTheNetworkNothingVividDoes() = Stage().use { stage ->
+        stage.launch().opened()
+        val before = stage.state.photo!!.after
+        stage.model.saturation(0f)
+        waitFor("gray") { stage.state.photo!!.after !== before }
+        val gray = stage.state.photo!!.after.argb()
+        assertTrue(gray.all { (it ushr 16 and 0xFF) - (it and 0xFF) in -2..2 })
+        assertEquals(1, stage.models.opened.single().asked.size)
+        stage.model.vivid(1f)
+        stage.settled()
+        assertEquals(2, stage.models.opened.single().asked.size)
+    }
+
+    // --- results ---
+
+    @Test fun sharingSavesAtFullSizeFirst() = Stage().use { stage ->
+        val out = java.io.ByteArrayOutputStream()
+        shadowOf(stage.resolver).registerOutputStream(Uri.parse("content://media/external/images/media/1"), out)
+        stage.launch().opened()
+        stage.click(R.id.share)
+        stage.settled()
+        val chooser = shadowOf(stage.activity).nextStartedActivity
+        val send = chooser.getParcelableExtra(Intent.EXTRA_INTENT, Intent::class.java)!!
+        assertEquals(Intent.ACTION_SEND, send.action)
+        assertNotNull(send.getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java))
+        assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
+        val saved = out.toByteArray()
+        val picture = android.graphics.BitmapFactory.decodeByteArray(saved, 0, saved.size)
+        assertEquals(100 to 75, picture.width to picture.height)
+        val metadata = tf.colorize.core.Metadata.read(saved.inputStream())
+        assertTrue(tf.colorize.core.Provenance.SOURCE_TYPE in metadata.xmp!!.decodeToString())
+        assertTrue("colorize_tf" in metadata.exif!!.toString(Charsets.ISO_8859_1))
+        assertNull(stage.state.toShare)
+    }
+
+    @Test fun withoutSpaceNothingPartialStays() = Stage().use { stage ->
+        shadowOf(stage.resolver).registerOutputStream(
+            Uri.parse("content://media/external/images/media/1"),
+            object : java.io.OutputStream() {
+                override fun write(byte: Int) = throw IOException("write failed: ENOSPC (No space left on device)")
+            },
+        )
+        stage.launch().opened()
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(R.string.no_space, stage.state.notice!!.text)
+        assertEquals(1, stage.deleted)
+        assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    // --- what goes wrong ---
+
+    @Test fun whatIsNoPhotoIsNamed() = Stage().use { stage ->
+        stage.launch().opened(stage.photo("notes.jpg", golden("README.md")))
+        assertEquals(R.string.unreadable, stage.state.notice!!.text)
+        assertTrue(stage.view<TextView>(R.id.notice).text.isNotEmpty())
+        stage.click(R.id.notice)
+        assertNull(stage.state.notice)
+        stage.opened() // and the next one works
+        assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    @Test fun aFileThatIsNoPhotoDoesNotTakeThePlaceOfTheOneOnTheScreen() = Stage().use { stage ->
+        stage.launch().opened().opened(stage.photo("notes.jpg", golden("README.md")))
+        assertEquals("photo.png", stage.state.photo!!.name)
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(R.string.saved, stage.state.notice!!.text)
+    }
+
+    @Test fun aPhotoThatIsGoneIsNamed() = Stage().use { stage ->
+        stage.launch().opened(Uri.parse("content://nobody/1"))
+        assertEquals(true, stage.state.notice?.problem)
+    }
+
+    @Test fun aPhotoBeyondTheMemoryIsNamed() = Stage().use { stage ->
+        stage.photos.onDecode = { throw OutOfMemoryError("1.2 GB") }
+        stage.launch().opened()
+        assertEquals(R.string.too_large, stage.state.notice!!.text)
+    }
+
+    @Test fun modelsThatAreOfNoUseAreNamed() {
+        val texts = mapOf(
+            ModelException.Reason.NOT_A_MODEL to R.string.not_a_model,
+            ModelException.Reason.NO_CARD to R.string.not_a_model,
+            ModelException.Reason.NEWER_CONTRACT to R.string.newer_model,
+            ModelException.Reason.DAMAGED to R.string.damaged_model,
+            ModelException.Reason.BAD_CARD to R.string.damaged_model,
+            ModelException.Reason.NOT_A_COLORIZER to R.string.not_a_colorizer,
+            ModelException.Reason.CANNOT_RUN to R.string.model_failed,
+            ModelException.Reason.NONSENSE to R.string.model_failed,
+        )
+        assertEquals(ModelException.Reason.entries.toSet(), texts.keys)
+        Stage().use { stage ->
+            stage.launch()
+            for ((reason, text) in texts) {
+                stage.models.added = { throw ModelException(reason, "1") }
+                stage.model.addModel(stage.photo())
+                stage.settled()
+                assertEquals(text, stage.state.notice!!.text)
+            }
+        }
+    }
+
+    @Test fun anAcceleratorOfOtherColoursIsNamed() = Stage(FakeModels().apply { fellBack = true }).use { stage ->
+        stage.launch().opened()
+        assertEquals(R.string.fell_back, stage.state.notice!!.text)
+        assertTrue(stage.view<TextView>(R.id.notice).text.startsWith("XNNPACK"))
+    }
+
+    // --- lifecycle ---
+
+    @Test fun rotationLosesNothingAndAsksNothing() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.model.tool(Tool.HINT)
+        stage.model.addHint(10f, 10f)
+        stage.settled()
+        val state = stage.state
+        stage.controller.recreate()
+        assertEquals(state, stage.state)
+        assertEquals(View.VISIBLE, stage.view<View>(R.id.hint_row).visibility)
+        assertEquals(2, stage.models.opened.single().asked.size)
+    }
+
+    @Test fun theDeathOfTheProcessLosesNoWork() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.model.tool(Tool.HINT)
+        stage.model.colour(Palette.SKY)
+        stage.model.addHint(10f, 20f)
+        stage.settled()
+        stage.model.saturation(1.4f)
+        stage.settled()
+        stage.model.split(0.2f)
+        waitFor("the new colours") { true }
+        val before = stage.state
+        val saved = Bundle()
+        stage.controller.saveInstanceState(saved).pause().stop().destroy()
+        stage.install()
+        assertEquals(Screen.EMPTY, stage.state.screen)
+        stage.launch(saved).settled()
+        assertEquals(before.copy(photo = null, card = null, canUndo = false), stage.state.copy(photo = null, card = null))
+        assertTrue(before.photo!!.after.sameAs(stage.state.photo!!.after))
+    }
+
+    @Test fun cancelledWorkShowsNothingLater() {
+        val gate = CountDownLatch(1)
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().model.open(stage.photo())
+            waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+            stage.click(R.id.cancel)
+            assertEquals(R.string.cancelled, stage.state.notice!!.text)
+            gate.countDown()
+            stage.app.graph.engine.submit { stage.app.graph.main.execute { stage.model.split(0.9f) } }
+            waitFor("the engine") { stage.state.split == 0.9f }
+            assertEquals(Screen.EMPTY, stage.state.screen)
+            assertNull(stage.state.work)
+        }
+    }
+
+    @Test fun oneThreadOpensRunsAndClosesTheModel() = Stage().use { stage ->
+        stage.launch().opened()
+        val first = stage.models.opened.single()
+        stage.model.choose(stage.state.choice.copy(threads = 1))
+        stage.settled()
+        assertEquals("engine", first.closedOn)
+        assertEquals(setOf("engine"), first.threads)
+        assertEquals(2, stage.models.opened.size)
+        stage.app.onTrimMemory(android.content.ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        waitFor("release") { stage.models.opened.last().closedOn != null }
+    }
+
+    // --- camera ---
+
+    @Test fun aRefusedCameraIsNamed() = Stage().use { stage ->
+        stage.launch().click(R.id.camera)
+        assertEquals(Screen.EMPTY, stage.state.screen)
+        val permissions = arrayOf(Manifest.permission.CAMERA)
+        stage.activity.onRequestPermissionsResult(4, permissions, intArrayOf(PackageManager.PERMISSION_DENIED))
+        assertEquals(R.string.camera_refused, stage.state.notice!!.text)
+        stage.activity.onRequestPermissionsResult(4, permissions, intArrayOf()) // dismissed
+        assertEquals(R.string.camera_refused, stage.state.notice!!.text)
+    }
+
+    @Test fun theViewfinderShowsColoursAndSpeedAndTakesPhotos() = Stage().use { stage ->
+        shadowOf(stage.app).grantPermissions(Manifest.permission.CAMERA)
+        stage.launch().click(R.id.camera)
+        for (number in 1..3) {
+            stage.camera.frame!!(gray())
+            val last = stage.state.frame
+            waitFor("frame $number") { stage.state.frame !== last }
+        }
+        assertTrue(stage.state.frame!!.perSecond > 0)
+        assertTrue(stage.state.frame!!.picture.argb().any { it ushr 16 and 0xFF != it and 0xFF })
+        stage.camera.jpeg = golden("colour.png").readBytes()
+        stage.click(R.id.camera)
+        stage.settled()
+        waitFor("the photo") { stage.state.screen == Screen.PHOTO }
+        assertNull(stage.camera.frame) // the camera rests
+    }
+
+    @Test fun framesThatComeTooFastAreLeftOut() {
+        val gate = CountDownLatch(1)
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().model.viewfinder(true)
+            repeat(9) { stage.camera.frame!!(gray()) }
+            gate.countDown()
+            waitFor("a frame") { stage.state.frame != null }
+            assertEquals(1, stage.models.opened.single().asked.size)
+        }
+    }
+
+    @Test fun aCameraThatFailsIsNamed() = Stage().use { stage ->
+        stage.launch().model.viewfinder(true)
+        stage.camera.failed!!(IOException("unplugged"))
+        waitFor("the notice") { stage.state.notice?.text == R.string.camera_failed }
+        assertEquals(Screen.EMPTY, stage.state.screen)
+    }
+
+    @Test fun theCameraRestsInTheBackground() = Stage().use { stage ->
+        stage.launch().model.viewfinder(true)
+        assertNotNull(stage.camera.frame)
+        stage.controller.pause().stop()
+        assertNull(stage.camera.frame)
+        stage.controller.start().resume()
+        assertNotNull(stage.camera.frame)
+    }
+
+    @Test fun framesAreTurnedUpright() {
+        val codes = byteArrayOf(1, 2, 3, 0, 4, 5, 6, 0) // 3 × 2, rows of 4 bytes
+        fun turned(degrees: Int) = BackCamera.turned(codes, 3, 2, 4, degrees).let { p -> p.width to p.argb.map { it and 0xFF } }
+        assertEquals(3 to listOf(1, 2, 3, 4, 5, 6), turned(0))
+        assertEquals(2 to listOf(4, 1, 5, 2, 6, 3), turned(90))
+        assertEquals(3 to listOf(6, 5, 4, 3, 2, 1), turned(180))
+        assertEquals(2 to listOf(3, 6, 2, 5, 1, 4), turned(270))
+    }
+
+    // --- accessibility ---
+
+    @Test fun whatCanBeTouchedHasANameAndRoomForAFinger() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.model.tool(Tool.HINT)
+        stage.drawn()
+        var touchable = 0
+        fun check(view: View) {
+            if (view.visibility != View.VISIBLE) return
+            if (view.isClickable && view.id != View.NO_ID || view.tag is Palette) {
+                touchable++
+                val name = view.contentDescription ?: (view as? TextView)?.text
+                assertTrue("$view", !name.isNullOrBlank())
+                assertTrue("$view", view.height >= 48 && view.width >= 48)
+            }
+            if (view is ViewGroup) for (index in 0 until view.childCount) check(view.getChildAt(index))
+        }
+        check(stage.activity.window.decorView)
+        assertTrue("$touchable", touchable > 15)
+        val described = stage.view<View>(R.id.compare).contentDescription.toString()
+        assertTrue(described, "photo.png" in described && "50" in described)
+    }
+
+    private fun gray() = tf.colorize.core.Pixels(64, 48, IntArray(64 * 48) { (0xFF shl 24) or (it % 200 + 20) * 0x010101 })
+
+    private fun touch(view: View, vararg places: Pair<Float, Float>) {
+        val start = android.os.SystemClock.uptimeMillis()
+        places.forEachIndexed { index, (x, y) ->
+            val action = if (index == 0) MotionEvent.ACTION_DOWN else MotionEvent.ACTION_MOVE
+            view.dispatchTouchEvent(MotionEvent.obtain(start, start + 20 * index, action, x, y, 0))
+        }
+        val (x, y) = places.last()
+        view.dispatchTouchEvent(MotionEvent.obtain(start, start + 20 * places.size, MotionEvent.ACTION_UP, x, y, 0))
+        waitFor("the touch") { true }
+    }
+}

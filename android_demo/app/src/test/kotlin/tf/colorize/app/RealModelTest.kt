@@ -1,0 +1,79 @@
+package tf.colorize.app
+
+import android.net.Uri
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+import tf.colorize.core.Accelerator
+import tf.colorize.core.Distance
+import tf.colorize.core.ModelException
+import tf.colorize.core.ModelFile
+import tf.colorize.core.NetworkColorizer
+import tf.colorize.core.Pixels
+import tf.colorize.core.colorize
+import tf.colorize.tflite.TfliteNetwork
+import java.nio.ByteBuffer
+
+/** The app with the model that it ships, in real TensorFlow Lite. */
+@RunWith(Runner::class)
+@Config(sdk = [35])
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+class RealModelTest {
+    private val app get() = RuntimeEnvironment.getApplication() as App
+    private val models get() = StoredModels(app)
+
+    @Test fun thePictureOnTheScreenIsTheOneThatThePartsGive() {
+        app.graph = Graph(app)
+        val uri = Uri.parse("content://photos/gray.png")
+        shadowOf(app.contentResolver).registerInputStreamSupplier(uri) { golden("gray.png").inputStream() }
+        app.graph.model.open(uri)
+        waitFor("the picture") { app.graph.model.state.photo != null || app.graph.model.state.notice != null }
+        val shown = app.graph.model.state.photo!!
+        assertEquals(Accelerator.XNNPACK, app.graph.model.state.choice.accelerator)
+        val content = app.assets.open("models/${models.names().first()}").use { it.readBytes() }
+        val network = TfliteNetwork(ModelFile.read(ByteBuffer.wrap(content)), 1, accelerated = true)
+        val wanted = Pixels(shown.width, shown.height, shown.before.argb())
+        NetworkColorizer(network).use { it.colorize(wanted) }
+        val distance = Distance.between(shown.after.argb(), wanted.argb)
+        assertTrue("most ${distance.most}", distance.most <= 1)
+        assertTrue("in colour", shown.after.argb().any { it ushr 16 and 0xFF != it and 0xFF })
+        app.graph.engine.close()
+    }
+
+    @Test fun anotherModelIsTakenInAndStays() {
+        val name = models.add(shared("models/tiny-fixed-int8.tflite"))
+        assertTrue(name, name.startsWith("tiny-fixed-int8-") && name in models.names())
+        for (accelerator in models.accelerators) {
+            models.open(Choice(name, 1, accelerator)).let { opened ->
+                assertEquals("tiny-fixed-int8", opened.colorizer.card.name)
+                opened.colorizer.close()
+            }
+        }
+    }
+
+    @Test fun whatIsNoModelIsNotTakenIn() {
+        val before = models.names()
+        try {
+            models.add(shared("README.md"))
+            throw AssertionError("taken in")
+        } catch (refused: ModelException) {
+            assertEquals(ModelException.Reason.NOT_A_MODEL, refused.reason)
+        }
+        assertEquals(before, models.names())
+    }
+
+    @Test fun aModelThatIsGoneGivesWayToABundledOne() {
+        models.open(Choice("gone.tflite", 1, Accelerator.CPU)).colorizer.close()
+    }
+
+    private fun shared(name: String): Uri {
+        val uri = Uri.parse("content://files/$name")
+        shadowOf(app.contentResolver).registerInputStreamSupplier(uri) { golden(name).inputStream() }
+        return uri
+    }
+}
