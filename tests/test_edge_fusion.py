@@ -111,7 +111,7 @@ def test_what_does_not_fit_moves_towards_its_neutral_just_far_enough():
 def test_the_branchless_cube_is_the_formula():
     def cube(roots):
         roots = roots.astype(np.float32)
-        cube_of(roots, np.full_like(roots, KNEE), np.empty_like(roots))
+        cube_of(roots, np.full_like(roots, KNEE), np.empty((2, *roots.shape), np.float32))
         return roots
 
     roots = np.linspace(-0.6, 1.6, 40001, dtype=np.float32)

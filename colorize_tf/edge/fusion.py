@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 GUIDE_PIXELS = 2_000_000  # of the small copy of the photo, more or less
 EDGE_PIXELS = 1_000_000  # the edge-aware step works on at most so many
 SMALL = 100_000  # pixels below which threads cost more than they save
-BAND_ROWS = 96  # rows whose chroma is widened together
+BAND_ROWS, BAND_PIXELS = 96, 1_000_000  # rows whose chroma is widened together, fewer of a very wide photo
 STRIP_PIXELS = 131_072  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
 
 
@@ -81,8 +81,8 @@ def _fuse(raster: Raster, chroma: Chroma, edges: bool, space: RgbSpace, executor
         planes = joint_bilateral(planes, guide, factor, executor)
     # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
     planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
-    strip = max(1, STRIP_PIXELS // width)
-    rows = -(-BAND_ROWS // strip) * strip
+    strip, band = max(1, STRIP_PIXELS // width), max(1, min(BAND_ROWS, BAND_PIXELS // width))
+    rows = -(-band // strip) * strip
 
     def work(top: int) -> None:
         _band(raster, planes, covered, space, top, min(top + rows, height))

@@ -72,7 +72,8 @@ class Strip:
         root = linear[0].reshape(height, width)
         np.add(root, shift[:, 0], out=xyz[0].reshape(height, width))
         np.add(root, shift[:, 1], out=xyz[1].reshape(height, width))
-        cube_of(xyz[:2], self._knee[:size], linear[:2])
+        for plane in xyz[:2]:  # one by one: dark pixels may be dark in one alone
+            cube_of(plane, self._knee[:size], linear[:2])
         for start in range(0, size, PRODUCT):
             part = slice(start, start + PRODUCT)
             np.matmul(tables.product, xyz[:, part], out=linear[:, part])
@@ -157,7 +158,8 @@ def _colour_deep(space: RgbSpace, pixels: Array, shift: Array, out: Array) -> No
     light = space.luminance(pixels)
     root = lab_root(light).astype(np.float32)
     xyz = np.stack([root + shift[:, 0], root + shift[:, 1], light])
-    cube_of(xyz[:2], np.full_like(root, KNEE), np.empty_like(xyz[:2]))
+    for plane in xyz[:2]:
+        cube_of(plane, np.full_like(root, KNEE), np.empty_like(xyz[:2]))
     linear = space.from_xyz[:, [0, 2, 1]].astype(np.float32) @ xyz.reshape(3, -1)
     outside = np.flatnonzero(((linear < 0) | (linear > 1)).any(0))
     if outside.size:
@@ -168,20 +170,21 @@ def _colour_deep(space: RgbSpace, pixels: Array, shift: Array, out: Array) -> No
 
 
 def cube_of(root: Array, knee: Array, room: Array) -> None:
-    """CIE Lab's f float32 [...] -> light relative to white, in its place; `knee` is full of KNEE, `room` like `root`.
+    """CIE Lab's f float32 [...] -> light relative to white, in its place; `knee` is full of KNEE, `room` [2,...].
 
     The cube above the knee, the straight line below it. Both as one expression without a branch: the line continues
     the cube's tangent, so it is a cube of what exceeds the knee plus a line of what falls short of it.
     """
+    above, cube = room
     if root.min() >= KNEE:
-        np.multiply(root, root, out=room)
-        root *= room
+        np.multiply(root, root, out=cube)
+        root *= cube
         return
-    np.maximum(root, knee, out=room)  # with a scalar NumPy takes a path that is not vectorised
-    root -= room
+    np.maximum(root, knee, out=above)  # with a scalar NumPy takes a path that is not vectorised
+    root -= above
     root *= np.float32(1 / SLOPE)
-    cube = room * room
-    cube *= room
+    np.multiply(above, above, out=cube)
+    cube *= above
     root += cube
 
 
