@@ -24,6 +24,7 @@ __all__ = [
     "Family",
     "MobileConfig",
     "Pix2PixConfig",
+    "SCGANConfig",
     "SIGGRAPH17Config",
     "UNetConfig",
 ]
@@ -217,6 +218,21 @@ class CycleGANGrayConfig(CycleGANConfig):
     SCENES: ClassVar[str] = "synthetic:24"
 
 
+@dataclass(frozen=True)
+class SCGANConfig(PowerOfTwo):
+    """SCGAN (Zhao 2021): colour and saliency together, two judges, features of the whole picture."""
+
+    name: str = option("scgan", "network", choices=("scgan",))
+    base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
+    gan_loss: str = option("lsgan", "adversarial loss", choices=GAN_LOSSES)
+    l1_weight: float = option(1.0, "weight of the L1 loss of the colours", low=0.0)
+    attention_weight: float = option(0.5, "weight of that of salient colours, and of saliency itself", low=0.0)
+    gan_weight: float = option(0.05, "weight of the adversarial loss", low=0.0)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
+
+
 FAMILIES: dict[str, type[Family]] = {
     "pix2pix-rgb": Pix2PixConfig,
     "pix2pix-lab": Pix2PixConfig,
@@ -225,6 +241,7 @@ FAMILIES: dict[str, type[Family]] = {
     "dcgan": DCGANConfig,
     "cyclegan": CycleGANConfig,
     "cyclegan-gray": CycleGANGrayConfig,
+    "scgan": SCGANConfig,
     "eccv16": ECCV16Config,
     "siggraph17": SIGGRAPH17Config,
     "mobile": MobileConfig,

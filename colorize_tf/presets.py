@@ -70,6 +70,7 @@ PRESETS: dict[str, Preset] = {
         _presets("dcgan", "conditional DCGAN with smoothed labels"),
         _presets("cyclegan", "two sets of pictures into each other", data=TWO_SETS, train=CYCLES),
         _presets("cyclegan-gray", "photos without colour into photos, unpaired", data={"batch": 1}, train=FALLING),
+        _presets("scgan", "colour and saliency together", train={"pretrain_epochs": 40, "epochs": 60}),
         _presets("eccv16", "a distribution over 313 colours, rare ones favoured", train=ZHANG),
         _presets("siggraph17", "L and hints in, ab out", train={"learning_rate": 1e-4, "beta_1": 0.9}),
     )

@@ -25,6 +25,7 @@ CASES = {
         Case("mobile", {"alpha": 0.25, "width": 16, "base_width": 4, "gan_loss": "vanilla"}, ADVERSARIAL, size=64,
              overfit={"width": 32, "average": 0.9}, overfit_phase="l1", overfit_rate=1e-2, overfit_steps=80),
         Case("dcgan", {"base_width": 4}, ADVERSARIAL, overfit={"base_width": 8}, overfit_phase="l1"),
+        Case("scgan", {"base_width": 4}, ADVERSARIAL, overfit={"base_width": 8}, overfit_phase="l1"),
         Case("cyclegan", TINY_CYCLE, CYCLE, overfit=CYCLES_ALONE, overfit_rate=4e-3, overfit_steps=180),
         Case("cyclegan-gray", TINY_CYCLE, CYCLE),
         Case("eccv16", {"base_width": 4}, overfit={"base_width": 8}),

@@ -24,6 +24,7 @@ MODELS: dict[str, tuple[str, str]] = {  # name -> (module, class)
     "cyclegan": ("colorize_tf.models.cyclegan", "CycleGAN"),
     "cyclegan-gray": ("colorize_tf.models.cyclegan", "CycleGANGray"),
     "dcgan": ("colorize_tf.models.dcgan", "DCGAN"),
+    "scgan": ("colorize_tf.models.scgan", "SCGAN"),
     "eccv16": ("colorize_tf.models.zhang", "ECCV16"),
     "siggraph17": ("colorize_tf.models.zhang", "SIGGRAPH17"),
     "unet": ("colorize_tf.models.unet", "UNet"),
