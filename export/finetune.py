@@ -20,6 +20,7 @@ from tqdm import tqdm
 from colorize_tf.colorspace import encode_ab
 
 from .source import Source
+from .trace import of_one_shape
 
 __all__ = ["fine_tune"]
 
@@ -95,7 +96,7 @@ def fine_tune(
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     step = _step(source.model, simulated.model, kernels, variables, keras.optimizers.Adam(rate))
     random = np.random.default_rng(0)
-    groups = _of_one_shape(samples)
+    groups = of_one_shape(samples)
     for _ in tqdm(range(steps), desc="fine-tuning", unit="step", disable=None):
         group = groups[random.choice(len(groups), p=[len(group) / len(samples) for group in groups])]
         step(_batch([samples[index] for index in random.choice(group, batch)]))
@@ -216,11 +217,3 @@ def _batch(samples: Sequence[Mapping[str, np.ndarray]]) -> dict[str, tf.Tensor]:
         name: tf.constant(value) if value.ndim == 1 else tf.concat([sample[name] for sample in samples], axis=0)
         for name, value in samples[0].items()
     }
-
-
-def _of_one_shape(samples: Sequence[Mapping[str, np.ndarray]]) -> list[list[int]]:
-    """Groups of indices of samples that can be stacked."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for index, sample in enumerate(samples):
-        groups.setdefault(sample["luma"].shape, []).append(index)
-    return list(groups.values())

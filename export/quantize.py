@@ -13,13 +13,12 @@ transposed convolutions with a bias. Here they are custom operators, which it ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from .equalize import equalize
 from .flatbuffer import Graph, Node
-from .ranges import drop_rare_values, drop_what_relu_drops, widen
+from .ranges import calibrated, drop_rare_values, drop_what_relu_drops, widen
 
 __all__ = ["float_edges", "quantize"]
 
@@ -44,12 +43,9 @@ def quantize(
     # The public converter reaches neither single operators nor, for int16, this quantizer.
     from tensorflow.compiler.mlir.lite import types_pb2
     from tensorflow.lite.python.convert import mlir_quantize
-    from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
 
     content = equalize(content, samples)
-    order = [end.name.decode() for end in _ends(Graph(content))]
-    calibrator = Calibrator(add_intermediate_tensors(content))
-    graph = Graph(calibrator.calibrate(lambda: ([sample[name] for name in order] for sample in samples)))
+    graph = calibrated(content, samples)
     edges = float_edges(graph)
     drop_what_relu_drops(graph)
     if activations == "int8" and narrow:
@@ -102,10 +98,6 @@ def _reached(nodes: Sequence[Node], start: set[int]) -> set[int]:
         if reached.intersection(node.inputs):
             reached.update(node.outputs)
     return reached
-
-
-def _ends(graph: Graph) -> list[Any]:
-    return sorted(graph.model.signatureDefs[0].inputs, key=lambda end: graph.inputs.index(end.tensorIndex))
 
 
 def _mend_int16(graph: Graph) -> None:

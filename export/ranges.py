@@ -1,6 +1,6 @@
 """The ranges of a calibrated graph, narrowed to what is worth a share of 255 steps.
 
-Calibration notes the least and the greatest value that a tensor ever had. Two kinds of values near them are better
+Calibration notes the least and the greatest value that a tensor ever has. Two kinds of values near them are better
 given up: those that a ReLU cuts off anyway, and those so rare that all others would pay for them with coarser steps.
 """
 
@@ -11,13 +11,31 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from .flatbuffer import Graph
-from .trace import runs
+from .trace import of_one_shape, runs
 
-__all__ = ["drop_rare_values", "drop_what_relu_drops", "widen"]
+__all__ = ["calibrated", "drop_rare_values", "drop_what_relu_drops", "widen"]
 
 BINS = 2048
 STEPS = 255  # of 8 bits
 SHARES = np.linspace(1.0, 0.3, 15)  # of either end of a range that are tried
+
+
+def calibrated(content: bytes, samples: Sequence[Mapping[str, np.ndarray]]) -> Graph:
+    """float32 TFLite file and inputs by name -> its graph, whose tensors know the range of their values."""
+    from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
+
+    floating = Graph(content)
+    names = {end.tensorIndex: end.name.decode() for end in floating.model.signatureDefs[0].inputs}
+    order = [names[index] for index in floating.inputs]
+    graphs = []
+    for group in of_one_shape(samples):  # the calibrator cannot change the size of two inputs at once
+        fed = [[samples[index][name] for name in order] for index in group]
+        graphs.append(Graph(Calibrator(add_intermediate_tensors(content)).calibrate(lambda fed=fed: iter(fed))))
+    graph, *others = graphs
+    for index in range(len(graph.tensors)):
+        lows, highs = zip(*(_range(one, index) for one in (graph, *others)), strict=True)
+        _set_range(graph, index, min(lows), max(highs))
+    return graph
 
 
 def drop_what_relu_drops(graph: Graph) -> None:

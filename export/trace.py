@@ -1,4 +1,4 @@
-"""A file run with nothing hidden: every tensor between its ends can be looked at."""
+"""A file run on samples with nothing hidden: every tensor between its ends can be looked at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from .flatbuffer import Graph
 
-__all__ = ["runs"]
+__all__ = ["of_one_shape", "runs"]
 
 
 def runs(content: bytes, samples: Sequence[Mapping[str, np.ndarray]]) -> Iterator[Any]:
@@ -30,3 +30,11 @@ def runs(content: bytes, samples: Sequence[Mapping[str, np.ndarray]]) -> Iterato
             interpreter.set_tensor(index, sample[name])
         interpreter.invoke()
         yield interpreter
+
+
+def of_one_shape(samples: Sequence[Mapping[str, np.ndarray]]) -> list[list[int]]:
+    """Inputs by name -> groups of their indices, those of pictures of one size together."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index, sample in enumerate(samples):
+        groups.setdefault(sample["luma"].shape, []).append(index)
+    return list(groups.values())

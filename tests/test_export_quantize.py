@@ -15,7 +15,7 @@ from keras import layers, ops
 from colorize_tf.export.equalize import equalize
 from colorize_tf.export.flatbuffer import Graph, defects
 from colorize_tf.export.quantize import float_edges, quantize
-from colorize_tf.export.ranges import BINS, best_range, drop_rare_values, drop_what_relu_drops, widen
+from colorize_tf.export.ranges import BINS, best_range, calibrated, drop_rare_values, drop_what_relu_drops, widen
 
 SIDE = 16
 SLIGHT = keras.initializers.Constant(0.1)
@@ -146,20 +146,13 @@ def test_biases_of_int16_files_are_what_kernels_read() -> None:
 # === Ranges ===
 
 
-def calibrated(content: bytes) -> Graph:
-    from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
-
-    calibrator = Calibrator(add_intermediate_tensors(content))
-    return Graph(calibrator.calibrate(lambda: ([one["luma"]] for one in samples())))
-
-
 def span(graph: Graph, index: int) -> tuple[float, float]:
     found = graph.tensors[index].quantization
     return float(found.min[0]), float(found.max[0])
 
 
 def test_a_range_does_not_span_what_the_relu_cuts_off() -> None:
-    graph = calibrated(float_file(u_net))
+    graph = calibrated(float_file(u_net), samples())
     joined = next(node for node in graph.nodes if node.operator == "CONCATENATION")
     skip = min(span(graph, i)[0] for i in joined.inputs if len(graph.users[i]) > 1)
     assert span(graph, joined.outputs[0])[0] < -8 and skip > -6  # else this test would prove nothing
@@ -169,7 +162,7 @@ def test_a_range_does_not_span_what_the_relu_cuts_off() -> None:
 
 def test_a_range_is_narrowed_to_the_values_there_are() -> None:
     content = float_file(u_net)
-    graph = calibrated(content)
+    graph = calibrated(content, samples())
     inside = [node.outputs[0] for node in graph.nodes if node.operator in ("CONV_2D", "LEAKY_RELU")]
     other = graph.nodes[-1].outputs[0]
     measured = {index: span(graph, index) for index in (*inside, other)}

@@ -143,7 +143,13 @@ def guided_file(recipe: str) -> tuple[Source, bytes]:
 
     source = open_source_graph(replace(untrained(), model=Guided()), None, free=True)
     calibration, _ = choose_photos(DataConfig(data="synthetic:20"), (12, 1))
-    return source, convert(source, RECIPES[recipe], [scene.inputs for scene in make_scenes(calibration, source.intake)])
+    samples = [scene.inputs for scene in make_scenes(calibration, source.intake)]
+    # Photos of another shape, too.
+    samples += [
+        {name: value[..., :32, :] if value.ndim > 1 else value for name, value in one.items()} for one in samples
+    ]
+    assert len({sample["luma"].shape for sample in samples}) == 2
+    return source, convert(source, RECIPES[recipe], samples)
 
 
 @pytest.mark.parametrize(("recipe", "most"), [("float32", 1e-3), ("float16", 0.1), ("static_wi8_ai8", 1.0)])
