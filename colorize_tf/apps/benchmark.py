@@ -87,7 +87,7 @@ def measure(content: bytes, colorizer: TfliteColorizer, repeat: int) -> dict[str
         with open_photo(content) as opened:
             one = next(opened.photos())
             fast.colorize(one.raster, (), one.space)
-            write_photos([picture(one)], out, "JPEG", colorizer.card, None)
+            write_photos([picture(one)], out, "JPEG", colorizer.card, None, threads or available_threads())
 
     def plain() -> None:
         with Image.open(io.BytesIO(content)) as image:
@@ -100,6 +100,9 @@ def measure(content: bytes, colorizer: TfliteColorizer, repeat: int) -> dict[str
 
         return prepared
 
+    def encode() -> None:
+        write_photos([done], io.BytesIO(), "JPEG", colorizer.card, None, threads or available_threads())
+
     def network() -> Callable[[], object]:
         fresh = ImageRaster(original)
         return lambda: colorizer.chroma(fresh, (), photo.space)
@@ -109,7 +112,7 @@ def measure(content: bytes, colorizer: TfliteColorizer, repeat: int) -> dict[str
         "network": network,
         "fusion": fusion(True),
         "fusion, fast": fusion(False),
-        "encode": lambda: lambda: write_photos([done], io.BytesIO(), "JPEG", colorizer.card, None),
+        "encode": lambda: encode,
         "whole": lambda: lambda: whole(True),
         "whole, fast": lambda: lambda: whole(False),
         "Pillow decode + encode": lambda: plain,

@@ -15,6 +15,7 @@ from PIL import Image
 from colorize_tf.apps.selection import Job, is_there
 from colorize_tf.atomic import atomic_path
 from colorize_tf.edge import Hint
+from colorize_tf.edge.fusion import available_threads
 from colorize_tf.edge.modes import Photo
 from colorize_tf.edge.network import Options
 from colorize_tf.edge.photo import MAX_PIXELS, Reader, open_photo
@@ -88,7 +89,7 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
             # A result lost by a power cut is made again by the next run, as if this one had ended before.
             with atomic_path(job.target, settled=False) as temporary, temporary.open("r+b") as file:
                 pictures = _pictures(reader, colorizer, settings, format, notes, sizes)
-                write_photos(pictures, file, format, colorizer.card, settings.quality)
+                write_photos(pictures, file, format, colorizer.card, settings.quality, _threads(colorizer))
     except ColorizeError as error:
         return Result(source, target, "failed", error=str(error))
     except OSError as error:
@@ -113,8 +114,12 @@ def colorize_bytes(
     with hushed(), open_photo(content, "standard input", settings.max_pixels) as reader:
         chosen = format or (reader.format if reader.format in FORMATS.values() else "PNG")
         pictures = _pictures(reader, colorizer, settings, chosen, said, [])
-        write_photos(pictures, out, chosen, colorizer.card, settings.quality)
+        write_photos(pictures, out, chosen, colorizer.card, settings.quality, _threads(colorizer))
     return out.getvalue()
+
+
+def _threads(colorizer: TfliteColorizer) -> int:
+    return colorizer.threads or available_threads()
 
 
 def _pictures(

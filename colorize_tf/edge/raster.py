@@ -79,14 +79,15 @@ class ImageRaster:
         self.width, self.height = image.size
         self._image = image
         in_place = image.mode == "RGB" and self.width * self.height > IN_PLACE
-        self._array = None if in_place else np.empty((self.height, self.width, 4), np.uint8)
+        # The result's pixels, if they are an array.
+        self.rows = None if in_place else np.empty((self.height, self.width, 4), np.uint8)
 
     @property
     def result(self) -> Image.Image:
         """The coloured picture, mode RGB or RGBX."""
-        if self._array is None:
+        if self.rows is None:
             return self._image
-        return Image.frombuffer("RGBX", (self.width, self.height), self._array, "raw", "RGBX", 0, 1)
+        return Image.frombuffer("RGBX", (self.width, self.height), self.rows, "raw", "RGBX", 0, 1)
 
     def copy(self) -> Image.Image:
         """The picture as it is now, safe from what is written later."""
@@ -96,12 +97,12 @@ class ImageRaster:
         return np.asarray(self._image.crop((0, top, self.width, bottom)))
 
     def room(self, top: int, bottom: int) -> Array:
-        if self._array is not None:
-            return self._array[top:bottom]
+        if self.rows is not None:
+            return self.rows[top:bottom]
         return np.empty((bottom - top, self.width, 4), np.uint8)
 
     def keep(self, top: int, bottom: int, rows: Array) -> None:
-        if self._array is None:
+        if self.rows is None:
             strip = Image.frombuffer("RGBX", (self.width, bottom - top), rows, "raw", "RGBX", 0, 1)
             self._image.paste(strip, (0, top))
 

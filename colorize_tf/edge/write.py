@@ -16,6 +16,7 @@ from colorize_tf.edge.card import Card
 from colorize_tf.edge.exif import updated_exif
 from colorize_tf.edge.graft import graft_exif
 from colorize_tf.edge.icc import srgb_profile, through
+from colorize_tf.edge.jpeg import save_jpeg
 from colorize_tf.edge.modes import Metadata, Photo
 from colorize_tf.edge.provenance import software, updated_xmp
 from colorize_tf.edge.raster import ArrayRaster, ImageRaster
@@ -40,6 +41,7 @@ class Picture:
 
     pixels: Image.Image | Array
     metadata: Metadata
+    rows: Array | None = None  # of an image in RGBX, uint8 [H,W,4], where it lies in memory that way
 
     @property
     def size(self) -> tuple[int, int]:
@@ -73,7 +75,7 @@ def picture(photo: Photo, original: Image.Image | Array | None = None) -> Pictur
         return Picture(pixels, photo.metadata)
     if not isinstance(photo.raster, ImageRaster):
         raise TypeError(f"a raster of {type(photo.raster).__name__} has no picture")
-    image = photo.raster.result
+    image = coloured = photo.raster.result
     if photo.back:
         image = _back(image, photo)
     if photo.alpha is not None:
@@ -84,10 +86,12 @@ def picture(photo: Photo, original: Image.Image | Array | None = None) -> Pictur
         both.paste(original.convert(image.mode), (0, 0))
         both.paste(image, (image.width, 0))
         image = both
-    return Picture(image, photo.metadata)
+    return Picture(image, photo.metadata, photo.raster.rows if image is coloured else None)
 
 
-def write_photos(pictures: Iterable[Picture], target: BinaryIO, format: str, card: Card, quality: int | None) -> None:
+def write_photos(
+    pictures: Iterable[Picture], target: BinaryIO, format: str, card: Card, quality: int | None, threads: int = 1
+) -> None:
     """Writes one picture, or to TIFF any number as pages, into an open file."""
     first: bytes | None = None
     with ExitStack() as stack:
@@ -108,11 +112,11 @@ def write_photos(pictures: Iterable[Picture], target: BinaryIO, format: str, car
                 exif = exif if len(exif) <= MOST_IN_SEGMENT else updated_exif(None, tool, one.size)
                 xmp = xmp if len(xmp) <= MOST_IN_SEGMENT else updated_xmp(None, tool)
             if format != "TIFF":
-                _write(one, target, format, exif, xmp, quality)
+                _write(one, target, format, exif, xmp, quality, threads)
                 continue
             if pages is None:
                 pages = stack.enter_context(TiffImagePlugin.AppendingTiffWriter(target))
-            _write(one, pages, format, exif, xmp, quality)
+            _write(one, pages, format, exif, xmp, quality, threads)
             pages.newFrame()
             if number == 0:
                 first = exif
@@ -120,7 +124,7 @@ def write_photos(pictures: Iterable[Picture], target: BinaryIO, format: str, car
         graft_exif(target, first)
 
 
-def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, quality: int | None) -> None:
+def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, quality: int | None, threads: int) -> None:
     metadata, pixels = one.metadata, one.pixels
     if not isinstance(pixels, Image.Image):
         make = deep.png if format == "PNG" else deep.tiff_page
@@ -133,8 +137,9 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         pixels = _flattened(pixels)
         usual, low, high = JPEG_QUALITY
         own = min(max(metadata.quality, low), high) if metadata.quality else usual
-        options |= {"exif": exif, "xmp": xmp, "quality": quality or own}
-    elif format == "PNG":
+        save_jpeg(pixels, target, threads, one.rows, **options, exif=exif, xmp=xmp, quality=quality or own)
+        return
+    if format == "PNG":
         text = PngImagePlugin.PngInfo()
         text.add_itxt("XML:com.adobe.xmp", xmp.decode())
         options |= {"exif": exif, "pnginfo": text}
@@ -147,7 +152,7 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         options |= {"exif": tags, "compression": "tiff_adobe_deflate"}
     else:
         options |= {"exif": exif, "xmp": xmp, "quality": quality or QUALITY[format]}
-    if pixels.mode == "RGBX" and format != "JPEG":
+    if pixels.mode == "RGBX":
         pixels = pixels.convert("RGB")
     if format == "HEIF":
         _register_heif()
