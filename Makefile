@@ -6,10 +6,10 @@ PY     := $(BIN)/python
 BOARD  := .venv-tflite
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit test-edge coverage bench lock system-deps clean
+.PHONY: help demo test lint types contracts unit test-edge test-android coverage bench bench-android lock system-deps clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: requirements/dev.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -57,6 +57,9 @@ test-edge: $(VENV)/.ready $(BOARD)/.ready  ## the edge alone, in every runtime
 	$(PY) -m pytest -n 2 --dist loadscope tests/test_edge_*.py tests/test_colorize_command.py
 	$(ON_BOARD)
 
+test-android:  ## the Android app without a phone: build, screens, APK, arm64 library (Java 17, Maven)
+	@android_demo/test.sh
+
 coverage: $(VENV)/.ready $(BOARD)/.ready  ## the tests again, with branch coverage
 	$(PY) -m pytest -n 2 --dist loadscope --cov --cov-report=term
 
@@ -66,12 +69,17 @@ bench: $(VENV)/.ready  ## speed of training, of the data pipeline and of the edg
 	$(PY) -m colorize_tf.pipeline bench synthetic:200,size=480x640
 	$(PY) benchmarks/edge.py --photos 500 --huge
 
+bench-android: $(VENV)/.ready  ## the app's arithmetic beside Python's on one thread, and its memory (quiet machine, please)
+	cd android_demo && mvn --batch-mode --quiet --no-transfer-progress --projects core process-test-classes
+	$(PY) android_demo/tools/bench.py
+
 lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header -c requirements/constraints.txt --extra dev setup.cfg -o requirements/dev.lock
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header -c requirements/constraints.txt setup.cfg -o requirements/edge.lock
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header requirements/tflite-runtime.in -o requirements/tflite-runtime.lock
 
-SYSTEM_PACKAGES := make python3-venv
+SYSTEM_PACKAGES := make python3-venv \
+  openjdk-17-jdk-headless maven aapt zipalign apksigner unzip qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 system-deps:  ## Debian and Ubuntu packages that the tests need
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(SYSTEM_PACKAGES); }; \
