@@ -21,6 +21,7 @@ from colorize_tf.atomic import atomic_path
 __all__ = ["COLLAPSED", "Exchange", "diversity"]
 
 COLLAPSED = 0.25  # outputs that are, on average, so much less different than the inputs are called a collapse
+GRACE = 5  # epochs, for an untrained network gives next to nothing
 THUMBNAIL = 8  # side of what is compared: textures of a few pixels are no difference
 
 _log = logging.getLogger("colorize_tf.train")
@@ -38,7 +39,7 @@ def diversity(inputs: np.ndarray, outputs: np.ndarray) -> float:
 class Exchange(keras.callbacks.Callback):
     """Adds to an epoch's logs how diverse the outputs are, both ways, and how far off there and back again leads.
 
-    val_diversity_ab, val_diversity_ba: see `diversity`; below `COLLAPSED` there is a warning.
+    val_diversity_ab, val_diversity_ba: see `diversity`; below `COLLAPSED` there is a warning from epoch 6 on.
     val_cycle: mean absolute difference of pictures in 0..1 after there and back again, mean of both ways.
     folder/exchange-0001.png: one row each, a picture of A, made into B, and back | one of B, made into A, and back.
     """
@@ -68,7 +69,7 @@ class Exchange(keras.callbacks.Callback):
             given, made, again = (np.concatenate(part) for part in zip(*parts, strict=True))
             found = logs[f"val_diversity_{way}"] = diversity(given, made)
             cycles.append(float(np.abs(again - given).mean()) / 2)
-            if epoch > 0 and found < COLLAPSED:
+            if epoch >= GRACE and found < COLLAPSED:
                 _log.warning(
                     "epoch %d: pictures made of %s differ %.2f times as much as the ones they are made of: this "
                     "generator is collapsing; --diversity-weight 1 works against it", epoch + 1, way[0].upper(), found,

@@ -186,15 +186,15 @@ def test_a_collapse_is_warned_of_and_shown(tmp_path: Path, caplog):
     monitor = Exchange(Collapsed(), data, data, 2, tmp_path)  # type: ignore[arg-type]
     logs: dict[str, Any] = {}
     with caplog.at_level("WARNING", "colorize_tf.train"):
-        monitor.on_epoch_end(0, logs)
+        monitor.on_epoch_end(4, logs)
         assert not caplog.messages  # an untrained network gives next to nothing
-        monitor.on_epoch_end(1, logs)
+        monitor.on_epoch_end(5, logs)
     assert logs["val_diversity_ab"] == logs["val_diversity_ba"] == 0 < COLLAPSED
     assert [message[:36] for message in caplog.messages] == [
-        "epoch 2: pictures made of A differ 0", "epoch 2: pictures made of B differ 0",
+        "epoch 6: pictures made of A differ 0", "epoch 6: pictures made of B differ 0",
     ]  # fmt: skip
     assert logs["val_cycle"] == pytest.approx(np.abs(pictures(3)).mean() / 2, rel=1e-5)
-    with Image.open(tmp_path / "exchange-0002.png") as shown:
+    with Image.open(tmp_path / "exchange-0006.png") as shown:
         assert shown.size == (6 * 32, 2 * 32)
 
 

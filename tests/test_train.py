@@ -25,6 +25,7 @@ from colorize_tf.config import load_config
 from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.predict import load_run
+from colorize_tf.presets import PRESETS
 from colorize_tf.train import main
 
 TINY = [
@@ -264,7 +265,8 @@ def test_config_of_a_newer_version_is_refused(run: Path, tmp_path: Path, capsys)
 def test_smoke_of_every_network_runs_on_generated_pictures(preset: str, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
     assert main(["--preset", preset, "--smoke", "--out", str(tmp_path / "run")]) == 0
-    assert "2 of 2 epochs, 8 steps; best val_psnr " in capsys.readouterr().out
+    best = PRESETS[preset].config.train.best_metric
+    assert f"2 of 2 epochs, 8 steps; best {best} " in capsys.readouterr().out
     assert load_run(tmp_path / "run").config.preset == preset
 
 
