@@ -86,7 +86,7 @@ class Pix2PixConfig(PowerOfTwo):
     spectral_norm: bool = option(False, "divide the discriminator's kernels by their norm")
     scales: int = option(1, "discriminators, each for pictures of half the size of the one before", low=1, high=4)
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
 
 
@@ -100,7 +100,7 @@ class AutoencoderConfig(Family):
     norm: str = option("batch", "normalisation", choices=("batch", "instance"))
     distance: str = option("l2", "loss: mean squared or mean absolute difference", choices=("l2", "l1"))
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 32}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
     MULTIPLE: ClassVar[int] = 8
 
@@ -120,7 +120,7 @@ class UNetConfig(Family):
     l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
     label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "encoder_width": 32, "decoder_width": 32, "base_width": 32}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "encoder_width": 32, "decoder_width": 32, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "encoder_width": 4, "decoder_width": 4, "base_width": 4}
     MULTIPLE: ClassVar[int] = 32
 
@@ -158,7 +158,7 @@ class DCGANConfig(PowerOfTwo):
     label_smoothing: float = option(0.1, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
     dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
 
 
@@ -171,7 +171,7 @@ class ECCV16Config(Family):
     balance: float = option(0.5, "how much rare colours weigh in the loss: 0 most, 1 not at all", low=0.0, high=1.0)
     temperature: float = option(0.38, "of the distribution; below 1 the likeliest colour counts more", low=0.01)
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
     MULTIPLE: ClassVar[int] = 8
 
@@ -184,7 +184,7 @@ class SIGGRAPH17Config(Family):
     base_width: int = option(64, "channels of the first block; deeper ones have up to 8 times as many", low=1)
     class_weight: float = option(1.0, "weight of the cross entropy beside the Huber loss of the colours", low=0.0)
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
     MULTIPLE: ClassVar[int] = 8
 
@@ -203,7 +203,7 @@ class CycleGANConfig(Family):
     pool: int = option(50, "pictures that a discriminator is shown again; 0 for none", low=0)
     diversity_weight: float = option(0.0, "weight of a penalty on outputs more alike than their inputs", low=0.0)
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 32, "residual_blocks": 6}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32, "residual_blocks": 6}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4, "residual_blocks": 1, "pool": 6}
     MULTIPLE: ClassVar[int] = 4
     SCENES: ClassVar[str] = "unpaired:synthetic:24|synthetic:24,seed=2"
@@ -229,7 +229,7 @@ class SCGANConfig(PowerOfTwo):
     attention_weight: float = option(0.5, "weight of that of salient colours, and of saliency itself", low=0.0)
     gan_weight: float = option(0.05, "weight of the adversarial loss", low=0.0)
 
-    SMALL: ClassVar[Mapping[str, Any]] = {"size": 64, "base_width": 16}
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 16}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
 
 

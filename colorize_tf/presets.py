@@ -54,7 +54,8 @@ def _presets(
         paper,
         preset=f"{network}-small",
         model=dataclasses.replace(model, **model.SMALL),
-        data=dataclasses.replace(paper.data, batch=4 if paper.data.batch == 1 else 16),
+        # Two cores decode and learn by turns: photos decoded once leave them to the learning.
+        data=dataclasses.replace(paper.data, batch=4 if paper.data.batch == 1 else 16, cache=True),
     )
     yield Preset(small.preset, f"{network} of {small.model.size}x{small.model.size}, for two cores", small)
 
