@@ -28,7 +28,7 @@ $(BOARD)/.ready: requirements/tflite-runtime.lock
 	else echo "skipped: the tests with tflite-runtime, which needs Python 3.11. Run them by: make PYTHON=python3.11 test-edge"; fi
 
 # The tests of what runs on a board, in the board's own environment.
-BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite card fusion enlarge example) tests/test_colorize_command.py
+BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite card fusion enlarge jpeg example) tests/test_colorize_command.py
 ON_BOARD = @if [ -e $(BOARD)/.ready ]; then PYTHONPATH=. $(BOARD)/bin/python -m pytest $(BOARD_TESTS); fi
 
 demo: $(VENV)/.ready  ## train for two minutes on generated pictures, evaluate, and show before/after
