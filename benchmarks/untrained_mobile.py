@@ -19,7 +19,7 @@ from colorize_tf.quiet import hushed, load_tensorflow
 def main(argv: Sequence[str] | None = None) -> int:
     """Builds, converts and writes it; prints where."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, metavar="FILE", help="the .tflite file to write")
+    parser.add_argument("out", type=Path, metavar="FILE", help="the .tflite file to write, for photos of any size")
     out = parser.parse_args(argv).out
     load_tensorflow()
     from colorize_tf.edge.card import Card, write_model
@@ -33,17 +33,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, recipe = PRESETS["mobile"].config, find_recipe("float16")
     run = Run(Path(), Path("untrained"), config, build("mobile", **config.model.options()))
     with hushed():
-        source = open_source_graph(run, None)
+        source = open_source_graph(run, None, free=True)
         content = convert(source, recipe)
     size, taken = run.model.size, source.intake.inputs
     luma = np.zeros((1, size, size, 1), np.float32)
     card = Card(
         name="untrained mobile",
         recipe=recipe.name,
-        height=size,
-        width=size,
-        fit="squash",
+        height=None,
+        width=None,
         ab_scale=size // int(run.model.colorize(luma).shape[1]),
+        multiple=source.intake.multiple,
+        short_side=source.intake.short_side,
         hints="hints" in taken,
         vivid="vivid" in taken,
         training_data="none: for measuring time and memory only",
