@@ -112,7 +112,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser(preset: str) -> _Parser:
     listing = "\n".join(
         f"  {item.name:<14} {item.summary}\n{'':<17}{item.command}\n"
-        f"{'':<17}hours: {item.hours}; machine: {item.machine}; score: {item.score}"
+        f"{'':<17}hours: {item.expected.hours}; machine: {item.expected.machine}; score: {item.expected.score}"
         for item in PRESETS.values()
     )
     parser = _Parser(

@@ -18,7 +18,7 @@ from colorize_tf.config import (
 from colorize_tf.errors import InputError
 from colorize_tf.families import FAMILIES, Pix2PixConfig
 from colorize_tf.flags import parse
-from colorize_tf.presets import PRESETS
+from colorize_tf.presets import EXPECTED, PRESETS
 
 
 @pytest.fixture
@@ -45,7 +45,11 @@ def test_preset_says_how_to_run_it_and_what_to_expect(name: str):
     words = preset.command.split()
     assert words[:3] == ["python", "-m", "colorize_tf.train"]
     assert parse(words[3:]).config.preset == name
-    assert preset.machine and preset.hours and preset.score
+    assert preset.expected.machine and preset.expected.hours and preset.expected.score
+
+
+def test_expectations_are_of_presets_that_exist():
+    assert set(EXPECTED) <= set(PRESETS)
 
 
 def test_no_two_fields_share_a_flag():
