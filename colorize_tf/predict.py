@@ -33,6 +33,7 @@ from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.edge.write import Picture, format_of, picture, write_photos
 from colorize_tf.errors import InputError, RunError, command_line
 from colorize_tf.quiet import load_tensorflow
+from colorize_tf.translate import RunTranslator
 
 if TYPE_CHECKING:
     import keras
@@ -90,7 +91,10 @@ class RunColorizer(NetworkColorizer):
         from colorize_tf.models.blocks import NoiseDropout
 
         if not hasattr(run.model, "colorize"):
-            raise InputError("RUN", "must hold a network that colorizes", f"{run.config.model.name}, which translates")
+            given = f"{run.config.model.name}, which translates"
+            raise InputError(
+                "RUN", "must hold a network that colorizes", given, "python -m colorize_tf.predict --translate"
+            )
         self.run = run
         self.seed = seed
         self.size: int = run.model.size
@@ -192,6 +196,8 @@ def parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, metavar="DIR", help="folder for PHOTO.colorized.jpg and so on")
     add("--samples", type=int, metavar="N", help="N different pictures of each photo, from a run with --noise dropout")
     add("--raw", action="store_true", help="also what a network that gives RGB paints itself, without the photo's luma")
+    add("--translate", action="store_true", help="with a run that translates: PHOTO of its set A into one of set B")
+    add("--back", action="store_true", help="the same from set B into set A")
     add("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace files that are in DIR")
     return result
@@ -205,21 +211,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--samples", "must be in 1..1000", given.samples)
     if given.seed < 0:
         raise InputError("--seed", "must not be negative", given.seed)
+    translates = given.translate or given.back
+    if translates and (given.samples or given.raw):
+        raise InputError("--translate", "gives one picture, so it goes with neither --samples nor --raw", "both")
     tags = [f"sample-{number + 1}" for number in range(given.samples)] if given.samples else ["colorized"]
+    tags = ["translated"] if translates else tags
     targets = _targets(given.photos, given.out, [*tags, *(["raw"] if given.raw else [])], given.overwrite)
-    colorizer = RunColorizer(load_run(given.run))
-    if given.samples and not colorizer.stochastic:
-        noise = f"a run with noise={colorizer.run.config.model.noise}"
-        raise InputError("--samples", "needs a run trained with --noise dropout; others give one picture", noise)
-    if given.raw and not colorizer.paints:
-        raise InputError("--raw", "needs a network that gives RGB", f"{colorizer.card.name}, which gives ab")
+    run = load_run(given.run)
+    painter = RunTranslator(run, back=given.back) if translates else _colorizer(run, given)
     given.out.mkdir(parents=True, exist_ok=True)
     failed = 0
     for path in tqdm(given.photos, unit="photo", file=sys.stderr, disable=None):
         try:
             for number, target in enumerate(targets[path]):
-                colorizer.seed = given.seed + number
-                _colorize_file(colorizer, path, target, raw=number == len(tags))
+                if isinstance(painter, RunColorizer):
+                    painter.seed = given.seed + number
+                _colorize_file(painter, path, target, raw=translates or number == len(tags))
                 tqdm.write(str(target), file=sys.stdout)
         except InputError as error:
             if len(given.photos) == 1:
@@ -229,6 +236,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if failed:
         raise RunError(f"{failed} of {len(given.photos)} photos could not be colorized, the others are done")
     return 0
+
+
+def _colorizer(run: Run, given: argparse.Namespace) -> RunColorizer:
+    """The colorizer of a run that can do what the command line asks."""
+    colorizer = RunColorizer(run)
+    if given.samples and not colorizer.stochastic:
+        noise = f"a run with noise={getattr(run.config.model, 'noise', 'train')}"
+        raise InputError("--samples", "needs a run trained with --noise dropout; others give one picture", noise)
+    if given.raw and not colorizer.paints:
+        raise InputError("--raw", "needs a network that gives RGB", f"{colorizer.card.name}, which gives ab")
+    return colorizer
 
 
 def _targets(photos: Sequence[Path], out: Path, tags: Sequence[str], overwrite: bool) -> dict[Path, list[Path]]:
@@ -250,22 +268,22 @@ def _targets(photos: Sequence[Path], out: Path, tags: Sequence[str], overwrite: 
     return targets
 
 
-def _colorize_file(colorizer: RunColorizer, source: Path, target: Path, *, raw: bool) -> None:
+def _colorize_file(painter: RunColorizer | RunTranslator, source: Path, target: Path, *, raw: bool) -> None:
     with open_photo(source) as reader, atomic_path(target) as temporary, temporary.open("r+b") as file:
-        pictures = (_finished(colorizer, photo, raw) for photo in reader.photos())
-        write_photos(pictures, file, format_of(target) or "PNG", colorizer.card, None)
+        pictures = (_finished(painter, photo, raw) for photo in reader.photos())
+        write_photos(pictures, file, format_of(target) or "PNG", painter.card, None)
 
 
-def _finished(colorizer: RunColorizer, photo: Photo, raw: bool) -> Picture:
-    if raw:
-        painted = colorizer.paint(photo.raster, photo.space)
+def _finished(painter: RunColorizer | RunTranslator, photo: Photo, raw: bool) -> Picture:
+    if raw or isinstance(painter, RunTranslator):
+        painted = painter.paint(photo.raster, photo.space)
         raster = ImageRaster(Image.fromarray(painted))
         rows = raster.room(0, raster.height)
         rows[..., :3] = painted
         raster.keep(0, raster.height, rows)
         photo.raster, photo.back, photo.metadata.icc = raster, None, None  # sRGB
     else:
-        colorizer.colorize(photo.raster, space=photo.space)
+        painter.colorize(photo.raster, space=photo.space)
     for note in photo.notes:
         tqdm.write(note, file=sys.stderr)
     return picture(photo)

@@ -14,11 +14,15 @@ import tensorflow as tf
 from PIL import Image
 
 from colorize_tf import checkpoints
+from colorize_tf.config import RunConfig, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.exchange import COLLAPSED, Exchange, diversity
+from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.models import cyclegan as paper
 from colorize_tf.models.pool import ImagePool
+from colorize_tf.predict import load_run
+from colorize_tf.predict import main as predict
 from colorize_tf.train import main
 
 from .conftest import colourful
@@ -233,6 +237,56 @@ def test_gray_needs_one_source_and_is_measured_as_a_colorizer(tmp_path: Path):
     with open(tmp_path / "run" / "history.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert {"val_psnr", "val_psnr_gray", "val_cycle", "val_diversity_ba"} <= row.keys()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of a translator that has not learnt anything."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    folder.mkdir()
+    checkpoints.save_best(folder, CASE.build(), {})
+    options = {"size": 32, **CASE.options}
+    save_config(RunConfig("cyclegan", FAMILIES["cyclegan"](name="cyclegan", **options)), folder / "config.json")
+    return folder
+
+
+@pytest.mark.parametrize(("flag", "network"), [("--translate", "translate"), ("--back", "translate_back")])
+def test_photos_are_translated_at_the_size_that_was_learnt(flag: str, network: str, run: Path, tmp_path: Path, capsys):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(colourful(3, 66, 100)).save(photo)
+    assert predict([str(run), str(photo), flag, "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'out' / 'photo.translated.png'}\n"
+    seen = np.asarray(Image.open(photo).resize((48, 32), Image.Resampling.BILINEAR), np.float32) / 255
+    expected = np.asarray(getattr(load_run(run).model, network)(seen[None]))[0]
+    with Image.open(tmp_path / "out" / "photo.translated.png") as painted:
+        np.testing.assert_allclose(np.asarray(painted)[..., :3] / 255, expected, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("{run} {photo}", "RUN: must hold a network that colorizes. Received: cyclegan, which translates."),
+        ("{run} {photo} --translate --raw", "--translate: gives one picture, so it goes with neither --samples nor"),
+        ("{gray} {photo} --samples 2", "--samples: needs a run trained with --noise dropout"),
+        ("{plain} {photo} --translate", "--translate: needs a network that translates. Received: dcgan, which colori"),
+    ],
+)
+def test_predicting_what_a_run_does_not_do_is_one_line(words: str, said: str, run: Path, tmp_path: Path, capsys):
+    Image.fromarray(colourful(3, 40, 40)).save(tmp_path / "photo.png")
+    for name in ("cyclegan-gray", "dcgan"):
+        family = FAMILIES[name]
+        options = {"size": 32, "base_width": 2, **({"residual_blocks": 1, "pool": 0} if "gan-" in name else {})}
+        (tmp_path / name).mkdir()
+        checkpoints.save_best(tmp_path / name, build(name, **options), {})
+        save_config(RunConfig(name, family(name=name, **options)), tmp_path / name / "config.json")
+    places = {
+        "run": run,
+        "photo": tmp_path / "photo.png",
+        "gray": tmp_path / "cyclegan-gray",
+        "plain": tmp_path / "dcgan",
+    }
+    assert predict([*words.format(**places).split(), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {said}")
 
 
 @pytest.mark.parametrize(
