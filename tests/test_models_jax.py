@@ -41,8 +41,8 @@ def test_a_model_colorizes_on_jax(outcome):
     assert outcome["ab"] == [[1, 32, 32, 2], "float32", True]
 
 
-def test_adversarial_training_elsewhere_is_refused_in_one_line(outcome):
-    assert outcome["refusal"].startswith("KERAS_BACKEND: adversarial training runs on tensorflow. Received: jax.")
+def test_training_in_phases_elsewhere_is_refused_in_one_line(outcome):
+    assert outcome["refusal"].startswith("KERAS_BACKEND: training in phases runs on tensorflow. Received: jax.")
     assert "model.generator" in outcome["refusal"]
 
 
