@@ -167,7 +167,7 @@ class RgbSpace:
     def luma(self, pixels: Array) -> Array:
         """uint8 or uint16 [H,W] gray or [H,W,3] in this space -> CIE L 0..100, float32 [H,W]."""
         if pixels.dtype == np.uint8 and pixels.ndim == 2:
-            root = self.tables.gray_root[pixels]
+            root = np.take(self.tables.gray_root, pixels, mode="wrap")
         else:
             index = (self.luminance(pixels) * np.float32(STEPS)).astype(np.int32)
             root = np.take(self.tables.root, index, mode="clip")
