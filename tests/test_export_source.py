@@ -187,9 +187,9 @@ def test_the_head_of_a_guided_network_stays_float() -> None:
     assert {graph.dtype(index) for index in (*graph.inputs, *graph.outputs)} == {"FLOAT32"}
 
 
-@pytest.mark.parametrize("size", [None, (40, 40)])
-def test_a_guided_network_is_fine_tuned_with_its_inputs(size: tuple[int, int] | None) -> None:
-    source = open_source_graph(replace(untrained(), model=Guided()), size)
+@pytest.mark.parametrize(("size", "free"), [(None, False), ((40, 40), False), (None, True)])
+def test_a_guided_network_is_fine_tuned_with_its_inputs(size: tuple[int, int] | None, free: bool) -> None:
+    source = open_source_graph(replace(untrained(), model=Guided()), size, free=free)
     calibration, _ = choose_photos(DataConfig(data="synthetic:8"), (6, 1))
     samples = [scene.inputs for scene in make_scenes(calibration, source.intake)]
     tuned = fine_tune(source, samples, steps=2, batch=2)
