@@ -121,6 +121,8 @@ private class Line(private val shifts: Shifts, private val columns: Positions) {
         val (m6, m7, m8) = Triple(m[6], m[7], m[8])
         val left = columns.left
         val share = columns.share
+        val rowX = this.x
+        val rowZ = this.z
         for (i in left.indices) {
             val pixel = pixels[start + i]
             val r = pixel ushr 16 and 0xFF
@@ -137,8 +139,8 @@ private class Line(private val shifts: Shifts, private val columns: Positions) {
             }
             val at = left[i]
             val part = share[i]
-            val x = cube(root + x[at] + (this.x[at + 1] - x[at]) * part)
-            val z = cube(root + z[at] + (this.z[at + 1] - z[at]) * part)
+            val x = cube(root + rowX[at] + (rowX[at + 1] - rowX[at]) * part)
+            val z = cube(root + rowZ[at] + (rowZ[at + 1] - rowZ[at]) * part)
             val red = m0 * x + m1 * z + m2 * light
             val green = m3 * x + m4 * z + m5 * light
             val blue = m6 * x + m7 * z + m8 * light

@@ -1,6 +1,5 @@
 package tf.colorize.core
 
-import kotlin.math.max
 import kotlin.math.min
 import kotlin.math.sqrt
 
@@ -48,12 +47,13 @@ class Small(val pixels: Pixels, val height: Int, val width: Int) {
 
         /** The whole factor that comes closest to [pixels]. */
         private fun reduction(width: Int, height: Int, pixels: Int): Int =
-            max(1, (sqrt(width.toDouble() * height / pixels) + 0.5).toInt())
+            (sqrt(width.toDouble() * height / pixels) + 0.5).toInt().coerceIn(1, MOST_FACTOR)
     }
 }
 
 /** Means of [factor] × [factor] pixels, of fewer at the right and lower border; opaque. */
 fun reduced(photo: Raster, factor: Int, workers: Workers = Workers.ONE, watch: Watch = Watch.NONE): Pixels {
+    require(factor in 1..MOST_FACTOR) { "a factor of $factor" }
     val out = Pixels((photo.width + factor - 1) / factor, (photo.height + factor - 1) / factor)
     workers.each(out.height, watch) { row ->
         val top = row * factor
@@ -70,23 +70,30 @@ private fun reduceRow(band: IntArray, width: Int, rows: Int, factor: Int, out: I
     var left = 0
     while (left < width) {
         val right = min(left + factor, width)
-        var even = 0L // red and blue, 32 bits apart
+        var red = 0
         var green = 0
+        var blue = 0
         for (row in 0 until rows) {
+            // Sums of red and blue side by side in one number: 16 bits each hold those of MOST_FACTOR pixels.
+            var even = 0
+            var odd = 0
             for (i in row * width + left until row * width + right) {
-                val pixel = band[i]
-                even += (pixel and 0xFF0000).toLong() shl 16 or (pixel and 0xFF).toLong()
-                green += pixel ushr 8 and 0xFF
+                even += band[i] and 0xFF00FF
+                odd += band[i] ushr 8 and 0xFF
             }
+            red += even ushr 16
+            blue += even and 0xFFFF
+            green += odd
         }
         val count = rows * (right - left)
         val half = count / 2
-        val red = ((even ushr 32).toInt() + half) / count
-        val blue = (even.toInt() + half) / count
-        out[at + column] = OPAQUE or (red shl 16) or ((green + half) / count shl 8) or blue
+        out[at + column] = OPAQUE or ((red + half) / count shl 16) or ((green + half) / count shl 8) or (blue + half) / count
         column++
         left = right
     }
 }
+
+/** Of a reduction. */
+internal const val MOST_FACTOR = 256
 
 internal const val OPAQUE = 0xFF shl 24

@@ -20,7 +20,7 @@ private const val AB_RANGE = 110.0
 fun prepare(small: Small, card: Card, levels: Boolean): Prepared {
     val size = sizes(small.height, small.width, card)
     // Halving or thirding first costs the bicubic filter nothing in quality, and spares it most of its work.
-    val factor = min(small.pixels.height / size.innerHeight, small.pixels.width / size.innerWidth) / 2
+    val factor = min(min(small.pixels.height / size.innerHeight, small.pixels.width / size.innerWidth) / 2, MOST_FACTOR)
     val source = if (factor > 1) reduced(small.pixels, factor) else small.pixels
     val luma = lumaAt(source, size.innerHeight, size.innerWidth, Filter.BICUBIC)
     if (levels) level(luma)
