@@ -234,7 +234,7 @@ class Mobile(Pix2PixRGB):
     def colours(self, answer: list[Tensor], share: Tensor | float, temperature: float | None = None) -> Tensor:
         """The generator's answer -> ab float32 [B,4h,4w,2] in Lab units."""
         logits, mixtures = answer
-        logits = (logits - share * self.log_rarity) / (temperature or self.temperature)
+        logits = (logits - share * self.log_rarity) / (self.temperature if temperature is None else temperature)
         return mixed(bins.expected_ab(logits), mixtures)
 
     def shown(self, painted: list[Tensor]) -> Tensor:
