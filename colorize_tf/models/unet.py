@@ -16,7 +16,7 @@ from colorize_tf.errors import InputError
 from colorize_tf.losses import AdversarialLoss, GanLoss
 from colorize_tf.models import backbones
 from colorize_tf.models.adversarial import ConditionalGan
-from colorize_tf.models.blocks import Blocks
+from colorize_tf.models.blocks import Blocks, resized
 from colorize_tf.models.learner import LabView
 from colorize_tf.models.pix2pix import patch_discriminator
 
@@ -31,7 +31,7 @@ class ResizeLike(layers.Layer):
 
     def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         x, like = inputs
-        return ops.image.resize(x, ops.shape(like)[1:3], interpolation="bilinear")
+        return resized(x, ops.shape(like)[1:3])
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         (batch, _, _, channels), (_, height, width, _) = input_shape
