@@ -15,6 +15,7 @@ import android.os.Build
 import android.os.IBinder
 import tf.colorize.core.Options
 import tf.colorize.core.Small
+import tf.colorize.core.Watch
 import tf.colorize.core.finished
 import tf.colorize.core.fuse
 import java.util.concurrent.CancellationException
@@ -22,7 +23,8 @@ import java.util.concurrent.atomic.AtomicBoolean
 
 /** Colorizes any number of photos one by one into the gallery, while a notification tells how far it is. */
 class BatchService : Service() {
-    private val cancelled = AtomicBoolean()
+    /** Of the batch that began last; each has its own, so that a new one does not revive a cancelled one. */
+    private var cancelled = AtomicBoolean()
     private val graph: Graph get() = (application as App).graph
     private val notifications: NotificationManager get() = getSystemService(NotificationManager::class.java)
 
@@ -39,13 +41,13 @@ class BatchService : Service() {
             NotificationChannel(CHANNEL, getString(R.string.batch), NotificationManager.IMPORTANCE_LOW),
         )
         foreground(notification(Batch(0, photos.size)))
-        cancelled.set(false)
+        cancelled = AtomicBoolean()
         report(Batch(0, photos.size))
-        work(photos, graph.model.state.choice, graph.model.state.options)
+        work(photos, cancelled, graph.model.state.choice, graph.model.state.options)
         return START_NOT_STICKY // a batch that was killed is not begun again
     }
 
-    private fun work(photos: List<Uri>, choice: Choice, options: Options) {
+    private fun work(photos: List<Uri>, cancelled: AtomicBoolean, choice: Choice, options: Options) {
         var failed = 0
         var done = 0
         // A job per photo, so that the photo on the screen need not wait for all of them.
@@ -53,7 +55,7 @@ class BatchService : Service() {
             graph.engine.submit { access ->
                 if (!cancelled.get()) {
                     try {
-                        colorize(uri, access, choice, options)
+                        colorize(uri, { !cancelled.get() }, access, choice, options)
                     } catch (_: CancellationException) {
                         // counted as not done
                     } catch (_: Exception) {
@@ -69,11 +71,10 @@ class BatchService : Service() {
         graph.engine.submit { graph.main.execute { end(Batch(done, photos.size, failed, over = true)) } }
     }
 
-    private fun colorize(uri: Uri, access: Engine.Access, choice: Choice, options: Options) {
+    private fun colorize(uri: Uri, watch: Watch, access: Engine.Access, choice: Choice, options: Options) {
         val file = graph.photos.take(uri, "batch")
         try {
             graph.photos.decode(file).use { raster ->
-                val watch = tf.colorize.core.Watch { !cancelled.get() }
                 val colorizer = access.open(choice).colorizer
                 val small = Small.of(raster, graph.engine.workers, watch)
                 val vivid = if (colorizer.card.vivid) options.vivid else 0f

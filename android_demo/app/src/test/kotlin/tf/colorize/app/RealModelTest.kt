@@ -35,7 +35,8 @@ class RealModelTest {
         waitFor("the picture") { app.graph.model.state.photo != null || app.graph.model.state.notice != null }
         val shown = app.graph.model.state.photo!!
         assertEquals(Accelerator.XNNPACK, app.graph.model.state.choice.accelerator)
-        val content = app.assets.open("models/${models.names().first()}").use { it.readBytes() }
+        val name = Choice().model.takeIf { it in models.names() } ?: models.names().first()
+        val content = app.assets.open("models/$name").use { it.readBytes() }
         val network = TfliteNetwork(ModelFile.read(ByteBuffer.wrap(content)), 1, accelerated = true)
         val wanted = Pixels(shown.width, shown.height, shown.before.argb())
         NetworkColorizer(network).use { it.colorize(wanted) }
