@@ -37,7 +37,7 @@ demo: $(VENV)/.ready  ## train for two minutes on generated pictures, evaluate, 
 	$(PY) -m colorize_tf.evaluate out/demo --data synthetic:24,seed=7 --out out/demo/evaluation
 	@echo "before | after | truth: out/demo/evaluation/sheet.png"
 
-test: lint types contracts unit  ## everything that must hold: lint, types, import contracts, tests
+test: lint types contracts unit test-android  ## everything that must hold: lint, types, import contracts, tests
 
 lint: $(VENV)/.ready  ## ruff: rules and format
 	$(BIN)/ruff check .
