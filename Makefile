@@ -86,4 +86,4 @@ system-deps:  ## Debian and Ubuntu packages that the tests need
 	else echo "system-deps: needs root and apt-get; install by hand: $(SYSTEM_PACKAGES)"; fi
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) $(BOARD) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BOARD) out build android_demo/target android_demo/*/target *.egg-info .pytest_cache .mypy_cache .ruff_cache
