@@ -240,10 +240,10 @@ class BehaviourTest {
         stage.model.colour(Palette.SKY)
         stage.model.addHint(10f, 20f)
         stage.settled()
+        val paler = stage.state.photo!!.after
         stage.model.saturation(1.4f)
-        stage.settled()
+        waitFor("the new colours") { stage.state.photo!!.after !== paler }
         stage.model.split(0.2f)
-        waitFor("the new colours") { true }
         val before = stage.state
         val saved = Bundle()
         stage.controller.saveInstanceState(saved).pause().stop().destroy()
