@@ -31,11 +31,11 @@ $(BOARD)/.ready: requirements/tflite-runtime.lock
 BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite card fusion enlarge jpeg example) tests/test_colorize_command.py
 ON_BOARD = @if [ -e $(BOARD)/.ready ]; then PYTHONPATH=. $(BOARD)/bin/python -m pytest $(BOARD_TESTS); fi
 
-demo: $(VENV)/.ready  ## train for two minutes on generated pictures, evaluate, and show before/after
-	rm -rf out/demo
-	$(PY) -m colorize_tf.train --preset pix2pix-lab --data synthetic:256 --size 64 --base-width 16 --minutes 2 --out out/demo
-	$(PY) -m colorize_tf.evaluate out/demo --data synthetic:24,seed=7 --out out/demo/evaluation
-	@echo "before | after | truth: out/demo/evaluation/sheet.png"
+demo: $(VENV)/.ready  ## colorize a sample photo, before and after side by side
+	rm -rf out/demo && mkdir -p out/demo
+	$(PY) -c 'from PIL import Image; from skimage import data; Image.fromarray(data.coffee()).convert("L").save("out/demo/coffee.jpg")'
+	$(BIN)/colorize out/demo/coffee.jpg --side-by-side
+	@echo "before | after: out/demo/coffee.colorized.jpg"
 
 test: lint types contracts unit test-android  ## everything that must hold: lint, types, import contracts, tests
 
