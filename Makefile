@@ -33,9 +33,9 @@ ON_BOARD = @if [ -e $(BOARD)/.ready ]; then PYTHONPATH=. $(BOARD)/bin/python -m 
 
 demo: $(VENV)/.ready  ## colorize a sample photo, before and after side by side
 	rm -rf out/demo && mkdir -p out/demo
-	$(PY) -c 'from PIL import Image; from skimage import data; Image.fromarray(data.coffee()).convert("L").save("out/demo/coffee.jpg")'
-	$(BIN)/colorize out/demo/coffee.jpg --side-by-side
-	@echo "before | after: out/demo/coffee.colorized.jpg"
+	$(PY) -c 'from PIL import Image; from skimage import data; Image.fromarray(data.chelsea()).convert("L").save("out/demo/cat.jpg")'
+	$(BIN)/colorize out/demo/cat.jpg --side-by-side
+	@echo "before | after: out/demo/cat.colorized.jpg"
 
 test: lint types contracts unit test-android  ## everything that must hold: lint, types, import contracts, tests
 
