@@ -74,6 +74,9 @@ def test_models_are_copied_from_where_they_live(tmp_path, monkeypatch):
     assert copy_models.main() == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["tiny.tflite"]
     (edge / "mobile.tflite").write_bytes(b"trained")
+    (edge / "mobile.json").write_text('{"twin": "mobile-float16.tflite"}')
+    (edge / "mobile-float16.tflite").write_bytes(b"larger")
+    (edge / "mobile-float16.json").write_text('{"twin": null}')
     assert copy_models.main() == 0
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"trained"]
 
