@@ -1,7 +1,8 @@
 """Copies the bundled models into the app's assets: copy_models.py REPOSITORY TARGET.
 
 They live in colorize_tf/edge. A float16 twin, which stands in where a runtime is slow on int8, stays behind: phones are
-not, and it would make the app too large. While there is no model, the tests' tiny network stands in, so that everything can be built.
+not, and it would make the app too large. While there is no model, the tests' tiny network stands in, so that all can be
+built.
 """
 
 from __future__ import annotations
