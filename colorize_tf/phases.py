@@ -33,7 +33,9 @@ class Phases:
                 raise InputError(flag, rule, lengths[flag])
         self.earlier = list(zip(earlier, lengths.values(), strict=False))
         optimizers = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
-        self.rates = [(optimizer, float(optimizer.learning_rate)) for optimizer in optimizers]
+        # Not by `float`, which does not know the variables that several replicas share.
+        rates = [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in optimizers]
+        self.rates = list(zip(optimizers, rates, strict=True))
 
     def name(self, epoch: int) -> str:
         """The phase of `epoch`, counted from 0."""
