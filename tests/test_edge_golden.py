@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import colorize_tf.colorspace as colorspace
+import colorize_tf.edge as edge
 import colorize_tf.edge.enlarge as enlarge
 import colorize_tf.edge.fusion as fusion
 import colorize_tf.edge.prepare as prepare_module
@@ -91,11 +92,15 @@ def check_fusion():
         close(found.astype(int), pixels(f"{name}.png").astype(int), 1)
 
 
-def check_whole(runtime=None):
-    for name, case in stored("whole.json")["cases"].items():
-        path = FOLDER / "models" / f"{case['model']}.tflite"
-        colorizer = TfliteColorizer(path, 1, Options(**case["options"]), runtime, twin=False)
-        off = np.abs(colorizer(pixels(case["photo"]), hints(case["hints"])).astype(int) - pixels(f"whole-{name}.png"))
+def check_whole(runtime=None, golden="whole", folder=FOLDER / "models"):
+    for name, case in stored(f"{golden}.json")["cases"].items():
+        colorizer = TfliteColorizer(
+            folder / f"{case['model']}.tflite", 1, Options(**case["options"]), runtime, twin=False
+        )
+        stale = "of another model; run: python tests/golden/make_bundled.py"
+        assert case.get("sha256", colorizer.card.sha256) == colorizer.card.sha256, f"{golden}.json is {stale}"
+        found = colorizer(pixels(case["photo"]), hints(case["hints"])).astype(int)
+        off = np.abs(found - pixels(f"{golden}-{name}.png"))
         if colorizer.card.recipe == "float16":
             assert off.max() <= 1, (name, off.max())
         else:
@@ -119,6 +124,7 @@ def test_whole_pictures(runtime):
     except InputError:
         return  # `make test-edge` runs the one that does not go together with NumPy 2
     check_whole(runtime)
+    check_whole(runtime, "bundled", Path(edge.__file__).parent)
 
 
 def test_one_runtime_at_least_was_checked():

@@ -172,8 +172,8 @@ def hints(values: list[dict[str, Any]]) -> list[Hint]:
     return [Hint(value["x"], value["y"], tuple(value["colour"]), value["radius"]) for value in values]
 
 
-def whole(case: dict[str, Any], runtime: str | None = None) -> np.ndarray:
-    path = FOLDER / "models" / f"{case['model']}.tflite"
+def whole(case: dict[str, Any], runtime: str | None = None, folder: Path = FOLDER / "models") -> np.ndarray:
+    path = folder / f"{case['model']}.tflite"
     colorizer = TfliteColorizer(path, threads=1, options=Options(**case["options"]), runtime=runtime, twin=False)
     return colorizer(load(case["photo"]), hints(case["hints"]))
 
