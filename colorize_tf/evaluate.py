@@ -13,9 +13,9 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,14 @@ from colorize_tf.datasets import Photos, Rejected, open_source
 from colorize_tf.edge.network import Options
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.frechet import Distance
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 from colorize_tf.sheet import Cell, Strip, contact_sheet
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import Row, Summary, csv_text, json_text, markdown_table, summarize
+
+if TYPE_CHECKING:
+    from colorize_tf.perception import Panel
 
 __all__ = ["GRAY", "Evaluation", "evaluate", "gray_baseline", "judge", "main", "squashed"]
 
@@ -51,10 +55,18 @@ class Evaluation:
     rows: tuple[Row, ...]
     judged: tuple[int, ...]  # indices of the photos that the rows are about, in their order
     unreadable: tuple[Rejected, ...]
+    distances: Mapping[str, Distance] = field(default_factory=dict)  # of sets of features, by colorizer
 
 
-def evaluate(colorizers: Mapping[str, Painter], photos: Photos, size: int, *, quiet: bool | None = None) -> Evaluation:
-    """Colorizers by name and photos -> one row for each pair, the gray baseline's first."""
+def evaluate(
+    colorizers: Mapping[str, Painter],
+    photos: Photos,
+    size: int,
+    *,
+    panel: Panel | None = None,
+    quiet: bool | None = None,
+) -> Evaluation:
+    """Colorizers by name and photos -> one row for each pair, the gray baseline's first; `panel` looks at all of it."""
     painters = {GRAY: gray_baseline, **colorizers}
     rows: list[Row] = []
     judged: list[int] = []
@@ -70,20 +82,24 @@ def evaluate(colorizers: Mapping[str, Painter], photos: Photos, size: int, *, qu
             for paint in painters.values():  # the first call compiles; its time is nobody's latency
                 paint(truth)
         judged.append(index)
-        rows += judge(name, truth, painters)
+        rows += judge(name, truth, painters, panel)
     if not judged:
         raise RunError(f"none of the {photos.count} photos of {photos.source} could be read")
-    return Evaluation(size, tuple(rows), tuple(judged), tuple(unreadable))
+    distances = {} if panel is None else panel.distances()
+    return Evaluation(size, tuple(rows), tuple(judged), tuple(unreadable), distances)
 
 
-def judge(name: str, truth: Image8, colorizers: Mapping[str, Painter]) -> list[Row]:
+def judge(name: str, truth: Image8, colorizers: Mapping[str, Painter], panel: Panel | None = None) -> list[Row]:
     """One photo uint8 RGB [H,W,3] -> a row for every colorizer."""
-    rows = []
+    rows, pictures = [], {}
     for colorizer, paint in colorizers.items():
         start = time.perf_counter()
-        predicted = paint(truth)
+        predicted = pictures[colorizer] = paint(truth)
         elapsed = 1e3 * (time.perf_counter() - start)
         rows.append(Row(name, colorizer, milliseconds=elapsed, **metrics.measure(truth, predicted)))
+    if panel is not None:
+        seen = panel.look(truth, pictures)
+        rows = [dataclasses.replace(row, lpips=seen[row.colorizer]) for row in rows]
     return rows
 
 
@@ -98,12 +114,7 @@ def squashed(image: Image8, size: int) -> Image8:
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
 
-def drawn(photos: Photos, count: int) -> Photos:
-    """At most `count` of the photos, chosen at random but always the same, in their order."""
-    return photos.pick(np.sort(np.random.default_rng(0).permutation(photos.count)[:count]))
-
-
-def table(summaries: Sequence[Summary], size: int) -> str:
+def table(summaries: Sequence[Summary], size: int, titles: Mapping[str, str] | None = None) -> str:
     """Summaries -> Markdown: what was measured in one line, then the table."""
     first = summaries[0]
     lines = [
@@ -111,7 +122,7 @@ def table(summaries: Sequence[Summary], size: int) -> str:
         "Means, with 95 % bootstrap intervals in brackets.",
     ]
     lines += [f"{s.colorizer}: {s.identical} equal to the truth, left out of PSNR." for s in summaries if s.identical]
-    return "\n".join([" ".join(lines), "", markdown_table(summaries)])
+    return "\n".join([" ".join(lines), "", markdown_table(summaries, titles)])
 
 
 def examples(evaluation: Evaluation, colorizer: str, *, each: int = 2, seed: int = 0) -> list[tuple[str, int]]:
@@ -175,6 +186,8 @@ def parser() -> argparse.ArgumentParser:
     add("--split", choices=("train", "val", "test"), help="part of the runs' own data (default: test)")
     add("--size", type=int, help="side of the squares to compare (default: that of the largest network)")
     add("--vivid", type=float, default=0.0, metavar="0..1", help="how lively, for networks that can be told")
+    add("--features", metavar="FILE", help="weights of a MobileNetV1 (.npz) or InceptionV3 (.h5): Fréchet distance")
+    add("--lpips", nargs=2, metavar=("VGG", "LINEAR"), help="weights of VGG16, and the linear ones of LPIPS")
     add("--limit", type=int, metavar="N", help="only N photos, drawn at random but always the same")
     add("--out", type=Path, metavar="DIR", help="write rows.csv, table.md, sheet.png and evaluation.json there")
     add("--overwrite", action="store_true", help="replace an evaluation that is in DIR")
@@ -199,24 +212,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     opened = {name: _open(run, options) for name, run in zip(_names(given.runs), given.runs, strict=True)}
     photos = _own_photos(opened.values(), given.split or "test") if given.data is None else open_source(given.data)
     if given.limit is not None:
-        photos = drawn(photos, given.limit)
+        photos = photos.sample(given.limit)
     size = given.size or max(colorizer.card.height or colorizer.card.short_side for colorizer in opened.values())
     colorizers = _painters(opened)
+    panel, titles = _panel(given.features, given.lpips)
 
-    evaluation = evaluate(colorizers, photos, size)
+    evaluation = evaluate(colorizers, photos, size, panel=panel)
     left_out = (*photos.rejected, *evaluation.unreadable)
     for bad in evaluation.unreadable:
         print(f"left out {bad.name}: {bad.reason}", file=sys.stderr)
-    summaries = summarize(evaluation.rows)
+    summaries = summarize(evaluation.rows, evaluation.distances)
     protocol = {"data": photos.source, "split": None if given.data else given.split or "test", "limit": given.limit}
     result = {
         "protocol": {**protocol, "photos": len(evaluation.judged), "size": size, "resize": "bicubic squash"}
-        | ({"vivid": given.vivid} if given.vivid else {}),
+        | ({"vivid": given.vivid} if given.vivid else {})
+        | titles,
         "colorizers": {name: str(_origin(colorizer)) for name, colorizer in opened.items()},
+        "networks": {
+            name: dataclasses.asdict(one.footprint()) for name, one in opened.items() if isinstance(one, RunColorizer)
+        },
         "summaries": summaries,
         "left_out": [dataclasses.asdict(bad) for bad in left_out],
     }
-    text = table(summaries, size)
+    text = table(summaries, size, {key: f"{title} ↓" for key, title in titles.items()})
     if left_out:
         text += f"\n\n{len(left_out)} photos could not be read and are left out."
     print(json_text(result).rstrip() if given.json else text)
@@ -235,6 +253,17 @@ def _open(path: str, options: Options) -> RunColorizer | TfliteColorizer:
     if Path(path).suffix == ".tflite":
         return TfliteColorizer(path, options=options)
     return RunColorizer(load_run(path), options=options)
+
+
+def _panel(features: str | None, lpips: Sequence[str] | None) -> tuple[Panel | None, dict[str, str]]:
+    """Files of weights -> who looks at the pictures, and what its measures are called."""
+    if features is None and lpips is None:
+        return None, {}
+    from colorize_tf.perception import Panel, open_features, open_lpips
+
+    panel = Panel(open_features(features) if features else None, open_lpips(*lpips) if lpips else None)
+    titles = {"lpips": panel.lpips.name} if panel.lpips else {}
+    return panel, titles | ({"frechet": f"Fréchet {panel.features.name}"} if panel.features else {})
 
 
 def _origin(colorizer: RunColorizer | TfliteColorizer) -> Path:

@@ -8,6 +8,8 @@ picture once; the single functions are for callers that want one number.
     colourfulness     Hasler & Süsstrunk 2003: 0 not, 15 slightly, 33 moderately, 45 averagely, 59 quite, 82 highly
     colourfulness_gap |colourfulness - that of the truth|: catches both the brown picture and the gaudy one
     ab_error          mean Euclidean distance of ab, Lab units
+    accuracy          % of pixels whose ab lie within 10 Lab units of the truth
+    auc               area under that share over all distances from 0 to 150, in % (Zhang 2016, "raw accuracy")
     false_colour      % of all pixels that are near neutral in truth and strongly coloured in the prediction
     edge_error        mean ab distance near the strongest chroma edges of the truth, where bleeding shows
 """
@@ -21,7 +23,18 @@ from numpy.typing import NDArray
 
 from colorize_tf.colorspace import rgb_to_lab
 
-__all__ = ["ab_error", "colourfulness", "colourfulness_gap", "edge_error", "false_colour", "measure", "psnr", "ssim"]
+__all__ = [
+    "ab_error",
+    "accuracy",
+    "auc",
+    "colourfulness",
+    "colourfulness_gap",
+    "edge_error",
+    "false_colour",
+    "measure",
+    "psnr",
+    "ssim",
+]
 
 Image: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float64]
@@ -34,6 +47,8 @@ NEUTRAL_CHROMA = 8.0  # true chroma below this reads as gray,
 VIVID_CHROMA = 25.0  # predicted chroma above this as a colour that nobody overlooks
 EDGE_QUANTILE = 0.95  # the strongest 5 % of the gradients of true chroma,
 EDGE_REACH = 3  # and everything within 3 px (city-block) of them
+ACCURATE = 10.0  # Lab units: the spacing of the 313 colours of Zhang, Isola, Efros 2016
+FARTHEST = 150.0  # Lab units, to which section 3.1 there integrates
 EDGE_FLOOR = 0.1  # Lab units: weaker gradients are rounding noise of neutral pictures, not edges
 
 
@@ -88,6 +103,16 @@ def ab_error(truth: Image, predicted: Image) -> float:
     return float(_ab_distance(*_ab(truth, predicted)).mean())
 
 
+def accuracy(truth: Image, predicted: Image, within: float = ACCURATE) -> float:
+    """RGB uint8 [H,W,3] twice -> % of pixels whose ab are at most `within` Lab units off."""
+    return _accuracy(_ab_distance(*_ab(truth, predicted)), within)
+
+
+def auc(truth: Image, predicted: Image) -> float:
+    """RGB uint8 [H,W,3] twice -> area under `accuracy` over `within` from 0 to 150 Lab units, % of the largest."""
+    return _auc(_ab_distance(*_ab(truth, predicted)))
+
+
 def false_colour(truth: Image, predicted: Image) -> float:
     """RGB uint8 [H,W,3] twice -> % of pixels whose true chroma is < 8 and whose predicted chroma is > 25."""
     return _false_colour(*_ab(truth, predicted))
@@ -114,6 +139,8 @@ def measure(truth: Image, predicted: Image) -> dict[str, float]:
         "true_colourfulness": truly,
         "colourfulness_gap": abs(lively - truly),
         "ab_error": float(distance.mean()),
+        "accuracy": _accuracy(distance),
+        "auc": _auc(distance),
         "false_colour": _false_colour(true_ab, predicted_ab),
         "edge_error": _edge_error(true_ab, distance),
     }
@@ -150,6 +177,15 @@ def _ab(truth: Image, predicted: Image) -> tuple[Floats, Floats]:
 
 def _ab_distance(true_ab: Floats, predicted_ab: Floats) -> Floats:
     return _chroma(true_ab - predicted_ab)
+
+
+def _accuracy(distance: Floats, within: float = ACCURATE) -> float:
+    return float(100 * (distance <= within).mean())
+
+
+def _auc(distance: Floats) -> float:
+    # A pixel counts from its own distance on: the integral of these steps, exactly.
+    return float(100 * np.clip(1 - distance / FARTHEST, 0, 1).mean())
 
 
 def _chroma(ab: Floats) -> Floats:

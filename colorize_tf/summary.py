@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from colorize_tf.frechet import Distance
+
 __all__ = ["COLUMNS", "Column", "Row", "Statistic", "Summary", "csv_text", "json_text", "markdown_table", "summarize"]
 
 RESAMPLES = 2000  # enough that the ends of a 95 % interval move by less than a tenth of its width (Efron 1993, §19.3)
@@ -34,9 +36,12 @@ class Row:
     true_colourfulness: float
     colourfulness_gap: float  # |difference of the two|
     ab_error: float  # Lab units
+    accuracy: float  # % of pixels
+    auc: float  # %
     false_colour: float  # % of pixels
     edge_error: float  # Lab units, NaN without edges
     milliseconds: float
+    lpips: float = math.nan  # or the part of it that the networks at hand give
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,11 @@ COLUMNS: Mapping[str, Column] = {
     "colourfulness": Column("colourfulness", 1),
     "colourfulness_gap": Column("its gap to truth ↓", 1),
     "ab_error": Column("ab error ↓", 2, interval=True),
+    "accuracy": Column("within 10 % ↑", 1),
+    "auc": Column("AuC % ↑", 2),
     "edge_error": Column("at edges ↓", 2),
     "false_colour": Column("false colour % ↓", 2),
+    "lpips": Column("LPIPS ↓", 4, interval=True),
     "milliseconds": Column("ms", 1),
 }
 
@@ -80,10 +88,11 @@ class Summary:
     identical: int  # predictions equal to the truth: their PSNR is infinite and in no mean
     true_colourfulness: float
     statistics: Mapping[str, Statistic]
+    frechet: Distance | None = None  # of its pictures as a set from the true ones, where features were at hand
 
 
-def summarize(rows: Iterable[Row], *, seed: int = 0) -> list[Summary]:
-    """Rows -> one summary per colorizer, in the order of their first rows.
+def summarize(rows: Iterable[Row], distances: Mapping[str, Distance] | None = None, *, seed: int = 0) -> list[Summary]:
+    """Rows, and Fréchet distances by colorizer -> one summary per colorizer, in the order of their first rows.
 
     Every colorizer is resampled with the same seed, so intervals over the same photos can be compared.
     """
@@ -97,6 +106,7 @@ def summarize(rows: Iterable[Row], *, seed: int = 0) -> list[Summary]:
             identical=sum(row.psnr == math.inf for row in group),
             true_colourfulness=float(np.mean([row.true_colourfulness for row in group])),
             statistics={key: statistic([getattr(row, key) for row in group], seed=seed) for key in COLUMNS},
+            frechet=(distances or {}).get(name),
         )
         for name, group in groups.items()
     ]
@@ -113,14 +123,20 @@ def statistic(values: Sequence[float], *, seed: int = 0) -> Statistic:
     return Statistic(float(finite.mean()), float(low), float(high), float(np.median(finite)), finite.size)
 
 
-def markdown_table(summaries: Sequence[Summary]) -> str:
-    """Summaries over the same photos -> a Markdown table of means, 95 % intervals in brackets."""
-    lines = [
-        "| colorizer | " + " | ".join(column.title for column in COLUMNS.values()) + " |",
-        "|---|" + "---:|" * len(COLUMNS),
-    ]
+def markdown_table(summaries: Sequence[Summary], titles: Mapping[str, str] | None = None) -> str:
+    """Summaries over the same photos -> a Markdown table of means, 95 % intervals in brackets.
+
+    `titles` name columns anew, by their keys in `COLUMNS` or "frechet". LPIPS and Fréchet distance have a column only
+    where they were measured.
+    """
+    extra = {"frechet": Column("Fréchet ↓", 2, interval=True)} if any(s.frechet for s in summaries) else {}
+    measured = {key for s in summaries for key in COLUMNS if s.statistics[key].count}
+    columns = {key: column for key, column in COLUMNS.items() if key in measured or key != "lpips"} | extra
+    headings = [(titles or {}).get(key, column.title) for key, column in columns.items()]
+    lines = ["| colorizer | " + " | ".join(headings) + " |", "|---|" + "---:|" * len(columns)]
     for summary in summaries:
-        cells = [_cell(summary.statistics[key], column) for key, column in COLUMNS.items()]
+        found = {**summary.statistics, "frechet": summary.frechet}
+        cells = [_cell(found[key], column) for key, column in columns.items()]
         lines.append(f"| {summary.colorizer.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -142,15 +158,17 @@ def json_text(report: Mapping[str, Any]) -> str:
     return json.dumps(_plain(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _cell(value: Statistic, column: Column) -> str:
-    if value.count == 0:
+def _cell(found: Statistic | Distance | None, column: Column) -> str:
+    if found is None or found.count == 0:
         return "–"
-    text = f"{value.mean:.{column.digits}f}"
-    return f"{text} [{value.low:.{column.digits}f}, {value.high:.{column.digits}f}]" if column.interval else text
+    text = f"{found.mean if isinstance(found, Statistic) else found.value:.{column.digits}f}"
+    if not column.interval or math.isnan(found.low):
+        return text
+    return f"{text} [{found.low:.{column.digits}f}, {found.high:.{column.digits}f}]"
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (Row, Summary, Statistic)):
+    if isinstance(value, (Row, Summary, Statistic, Distance)):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

@@ -16,11 +16,13 @@ from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import Photos, open_source
 from colorize_tf.errors import RunError
-from colorize_tf.evaluate import GRAY, drawn, evaluate, examples, gray_baseline, judge, main, sheet, squashed
+from colorize_tf.evaluate import GRAY, evaluate, examples, gray_baseline, judge, main, sheet, squashed
+from colorize_tf.predict import load_run
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import summarize
 
 from .conftest import colourful
+from .test_perception import linear, mobilenet, vgg
 from .test_predict import make_run
 
 SIZE = 32
@@ -197,9 +199,9 @@ def test_command_compares_runs_and_writes_everything(
 
 
 def test_limit_draws_the_same_photos_each_time(photos: Photos) -> None:
-    assert drawn(photos, 3).names.tolist() == drawn(photos, 3).names.tolist()
-    assert drawn(photos, 3).count == 3
-    assert drawn(photos, 99).names.tolist() == photos.names.tolist()
+    assert photos.sample(3).names.tolist() == photos.sample(3).names.tolist()
+    assert photos.sample(3).count == 3
+    assert photos.sample(99).names.tolist() == photos.names.tolist()
 
 
 def test_without_data_the_runs_own_test_photos_are_used(
@@ -257,3 +259,32 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
     assert message in captured.err
+
+
+# === What networks think of the pictures ===
+
+
+def test_files_of_networks_add_their_measures(
+    runs: dict[str, Path], photo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mobilenet(tmp_path / "m.npz", whole=False)
+    np.savez(tmp_path / "vgg.npz", **vgg(2))
+    np.savez(tmp_path / "linear.npz", **linear())
+    out, lpips = tmp_path / "out", ["--lpips", str(tmp_path / "vgg.npz"), str(tmp_path / "linear.npz")]
+    judges = ["--features", str(tmp_path / "m.npz"), *lpips]
+    options = ["--data", f"folder:{photo_folder}", "--limit", "3", "--size", "32", "--out", str(out)]
+    assert main([str(runs["lab"]), *judges, *options]) == 0
+    shown = capsys.readouterr().out
+    assert "lpips-vgg-conv1-1 ↓" in shown and "Fréchet mobilenet-v1-0.125-dw13 ↓" in shown
+    result = json.loads((out / "evaluation.json").read_text())
+    assert result["protocol"]["frechet"] == "Fréchet mobilenet-v1-0.125-dw13"
+    gray, lab = result["summaries"]
+    assert lab["frechet"]["count"] == 3 and lab["frechet"]["value"] > 0
+    assert lab["statistics"]["lpips"]["mean"] > 0 and gray["statistics"]["lpips"]["count"] == 3
+    model = load_run(runs["lab"]).model
+    weights = sum(int(np.prod(weight.shape)) for weight in model.generator.weights)
+    assert result["networks"] == {"lab": {"parameters": weights, "macs": result["networks"]["lab"]["macs"], "side": 32}}
+    assert result["networks"]["lab"]["macs"] > 32 * 32
+
+    assert main([str(runs["lab"]), "--features", str(tmp_path / "none.npz"), *options, "--overwrite"]) == 2
+    assert "--features: must be a file of weights that exists" in capsys.readouterr().err

@@ -107,6 +107,32 @@ def test_ab_error_of_published_colours() -> None:
     assert metrics.ab_error(solid(119, 119, 119), solid(255, 0, 0)) == pytest.approx(math.hypot(80.09, 67.20), abs=0.05)
 
 
+def test_accuracy_counts_pixels_near_enough(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, predicted = pair
+    distance = _lab_distance(truth, predicted)
+    assert 20 < metrics.accuracy(truth, predicted) < 95
+    for within in (metrics.ACCURATE, 3.0, 25.0):
+        assert metrics.accuracy(truth, predicted, within) == pytest.approx(100 * (distance <= within).mean())
+    assert metrics.accuracy(truth, truth, 0.0) == 100
+
+
+def test_auc_is_the_area_under_accuracy(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    from scipy.integrate import trapezoid
+
+    distance = _lab_distance(*pair)
+    within = np.linspace(0, 150, 15001)
+    share = np.searchsorted(np.sort(distance.ravel()), within, side="right") / distance.size
+    assert metrics.auc(*pair) == pytest.approx(100 * trapezoid(share, within) / 150, abs=0.01)
+    # Blue is 1.9 · 10² Lab units from yellow: farther than the area reaches.
+    assert metrics.auc(solid(0, 0, 255), solid(255, 255, 0)) == 0
+
+
+def _lab_distance(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    from skimage.color import rgb2lab
+
+    return np.hypot(*np.moveaxis((rgb2lab(truth) - rgb2lab(predicted))[..., 1:], -1, 0))
+
+
 def test_ab_error_ignores_lightness() -> None:
     assert metrics.ab_error(solid(10, 10, 10), solid(240, 240, 240)) == pytest.approx(0, abs=0.02)
 
@@ -162,6 +188,8 @@ def test_measure_agrees_with_the_single_functions(pair: tuple[np.ndarray, np.nda
         "true_colourfulness": metrics.colourfulness(pair[0]),
         "colourfulness_gap": metrics.colourfulness_gap(*pair),
         "ab_error": metrics.ab_error(*pair),
+        "accuracy": metrics.accuracy(*pair),
+        "auc": metrics.auc(*pair),
         "false_colour": metrics.false_colour(*pair),
         "edge_error": metrics.edge_error(*pair),
     }

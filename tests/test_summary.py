@@ -11,11 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from colorize_tf.frechet import Distance
 from colorize_tf.summary import COLUMNS, Row, csv_text, json_text, markdown_table, statistic, summarize
 
 ROW = Row(
     photo="a.jpg", colorizer="mine", psnr=20.0, ssim=0.9, colourfulness=30.0, true_colourfulness=40.0,
-    colourfulness_gap=10.0, ab_error=12.5, false_colour=1.25, edge_error=15.0, milliseconds=7.0,
+    colourfulness_gap=10.0, ab_error=12.5, accuracy=45.0, auc=91.0, false_colour=1.25, edge_error=15.0,
+    milliseconds=7.0,
 )  # fmt: skip
 
 
@@ -55,7 +57,19 @@ def test_one_summary_for_each_colorizer_in_order() -> None:
 
 def test_table_row() -> None:
     row = markdown_table(summarize([ROW])).splitlines()[-1]
-    assert row == "| mine | 20.00 [20.00, 20.00] | 0.900 | 30.0 | 10.0 | 12.50 [12.50, 12.50] | 15.00 | 1.25 | 7.0 |"
+    cells = "20.00 [20.00, 20.00] | 0.900 | 30.0 | 10.0 | 12.50 [12.50, 12.50] | 45.0 | 91.00 | 15.00 | 1.25 | 7.0"
+    assert row == f"| mine | {cells} |"
+
+
+def test_what_a_network_judged_has_a_column_of_its_own_name() -> None:
+    judged = replace(ROW, lpips=0.25)
+    distances = {"mine": Distance(12.0, 10.0, 14.0, 40), "gray": Distance(30.0, math.nan, math.nan, 4)}
+    summaries = summarize([judged, replace(judged, colorizer="gray")], distances)
+    heading, _, mine, gray = markdown_table(summaries, {"frechet": "Fréchet some-net ↓"}).splitlines()
+    assert heading.split(" | ")[-3:] == ["LPIPS ↓", "ms", "Fréchet some-net ↓ |"]
+    assert mine.endswith("| 0.2500 [0.2500, 0.2500] | 7.0 | 12.00 [10.00, 14.00] |")
+    assert gray.endswith("| 30.00 |")
+    assert not {"LPIPS", "Fréchet"} & set(markdown_table(summarize([ROW])).replace("|", " ").split())
 
 
 def test_a_name_cannot_break_the_table() -> None:
