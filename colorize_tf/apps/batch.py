@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import resource_tracker
 
+from colorize_tf.apps.memory import keep_freed_memory
 from colorize_tf.apps.selection import Job
 from colorize_tf.apps.work import Result, Settings, colorize_file, make_colorizer
 from colorize_tf.edge.tflite import TfliteColorizer
@@ -27,6 +28,7 @@ def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[
     """Colorizes jobs, with more than one worker in processes of their own."""
     colorizer = make_colorizer(settings)  # for workers too: what is wrong with the model is said once, and by us
     if workers < 2:
+        keep_freed_memory()
         for job in jobs:
             yield colorize_file(job, colorizer, settings)
         return
@@ -105,6 +107,7 @@ def _start(settings: Settings) -> None:
     """Makes a worker ready; interrupting is for the main process to handle."""
     global _colorizer, _settings
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     _settings, _colorizer = settings, make_colorizer(settings)
 
 
