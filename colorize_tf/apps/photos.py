@@ -40,7 +40,7 @@ EXAMPLES = """examples:
 Originals are never changed, and results that are there are not made again without --overwrite.
 Every result says in its metadata that its colour was added by software, and by which model."""
 
-MANY, CROWD = 4, 64  # photos from which several processes pay, and one more
+MANY = 4  # photos from which several processes pay
 METADATA = 64 << 20  # bytes that a photo may have besides its pixels
 
 
@@ -157,9 +157,7 @@ def _settings(given: argparse.Namespace, threads: int | None = None) -> Settings
 def _workers(wanted: int | None, jobs: int) -> int:
     if wanted is not None:
         return min(wanted, max(jobs, 1))
-    # One more than there are processors where it pays its start: now and then one waits for the disk.
-    most = available_threads() + (jobs >= CROWD)
-    return min(most, jobs) if jobs >= MANY else 1
+    return min(available_threads(), jobs) if jobs >= MANY else 1
 
 
 def _pipe(given: argparse.Namespace, settings: Settings) -> int:
