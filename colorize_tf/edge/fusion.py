@@ -28,8 +28,8 @@ Array = np.ndarray[Any, Any]
 GUIDE_PIXELS = 2_000_000  # of the small copy of the photo, more or less
 EDGE_PIXELS = 1_000_000  # the edge-aware step works on at most so many
 SMALL = 100_000  # pixels below which threads cost more than they save
-BAND_ROWS, BAND_PIXELS = 96, 1_000_000  # rows whose chroma is widened together, fewer of a very wide photo
-STRIP_PIXELS = 131_072  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
+BAND_ROWS, BAND_PIXELS = 192, 1_000_000  # rows whose chroma is widened together, fewer of a very wide photo
+STRIP_PIXELS = 262_144  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,29 @@ def fuse_raster(
     space: RgbSpace = SRGB,
     threads: int | None = None,
     executor: Executor | None = None,
+    small: Array | None = None,
 ) -> None:
-    """Reads the raster's pixels, and writes them back with colour; `edges` False leaves out the edge-aware step."""
+    """Reads the raster's pixels, and writes them back with colour; `edges` False leaves out the edge-aware step.
+
+    `small` is what the raster's `reduced` gave for GUIDE_PIXELS, where somebody asked before.
+    """
     if executor is None:
         with pool(threads, raster) as own:
-            _fuse(raster, chroma, edges, space, own)
+            _fuse(raster, chroma, edges, space, own, small)
     else:
-        _fuse(raster, chroma, edges, space, executor)
+        _fuse(raster, chroma, edges, space, executor, small)
 
 
-def _fuse(raster: Raster, chroma: Chroma, edges: bool, space: RgbSpace, executor: Executor | None) -> None:
+def _fuse(
+    raster: Raster, chroma: Chroma, edges: bool, space: RgbSpace, executor: Executor | None, small: Array | None
+) -> None:
     height, width = raster.height, raster.width
     planes = np.ascontiguousarray(np.moveaxis(chroma.ab, -1, 0), np.float32)
     covered = (chroma.height, chroma.width)
     factor = _factor(chroma, raster) if edges else 1
     if factor > 1:
-        guide, covered = _guide(raster, chroma, factor, space, executor)
+        small = raster.reduced(GUIDE_PIXELS, executor) if small is None else small
+        guide, covered = _guide(small, chroma, factor, space)
         planes = joint_bilateral(planes, guide, factor, executor)
     # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
     planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
@@ -115,13 +122,13 @@ def _factor(chroma: Chroma, raster: Raster) -> int:
     return max(1, min(most, int(np.ceil(wanted))))
 
 
-def _guide(
-    raster: Raster, chroma: Chroma, factor: int, space: RgbSpace, executor: Executor | None
-) -> tuple[Array, tuple[int, int]]:
-    """The luma [h·factor, w·factor] over the whole chroma, mirrored beyond the photo, and how much of it is photo."""
+def _guide(small: Array, chroma: Chroma, factor: int, space: RgbSpace) -> tuple[Array, tuple[int, int]]:
+    """A small copy of the photo -> the luma [h·factor, w·factor] over the whole chroma, and how much of it is photo.
+
+    Beyond the photo it is mirrored.
+    """
     rows, columns = chroma.ab.shape[0] * factor, chroma.ab.shape[1] * factor
     covered = max(1, round(chroma.height * factor)), max(1, round(chroma.width * factor))
-    small = raster.reduced(GUIDE_PIXELS, executor)
     if small.ndim == 3:  # edges are edges in any gray, and one channel is resized sooner than three
         small = gray_of(small)
     luma = space.luma(resize(small, *covered))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +22,7 @@ __all__ = ["NetworkColorizer", "Options"]
 Array = np.ndarray[Any, Any]
 
 AB_LIMIT = 128.0  # no colour of sRGB is further out
+SEEN_PIXELS = 500_000  # of the small copy of a photo that nobody but the network looks at
 
 
 @dataclass(frozen=True)
@@ -71,22 +71,24 @@ class NetworkColorizer(ABC):
 
     def colorize(self, raster: Raster, hints: Sequence[Hint] | None = None, space: RgbSpace = SRGB) -> None:
         """Colours a picture in its place."""
+        edges = self.options.edges
         with pool(self.threads, raster) as executor:
-            chroma = self.chroma(raster, hints, space, executor)
-            fuse_raster(raster, chroma, self.options.edges, space, self.threads, executor)
+            small = raster.reduced(GUIDE_PIXELS if edges else SEEN_PIXELS, executor)
+            chroma = self.chroma(raster, hints, space, small)
+            fuse_raster(raster, chroma, edges, space, self.threads, executor, small)
 
     def chroma(
         self,
         raster: Raster,
         hints: Sequence[Hint] | None = None,
         space: RgbSpace = SRGB,
-        executor: Executor | None = None,
+        small: Array | None = None,
     ) -> Chroma:
-        """The network's answer for a picture, after all options on colour."""
+        """The network's answer for a picture, after all options on colour; `small` is a smaller copy of it."""
         if hints and not self.card.hints:
             raise InputError("hint", f"{self.card.name} has no such input", f"{len(hints)} hints")
         height, width = raster.height, raster.width
-        small = raster.reduced(GUIDE_PIXELS, executor)
+        small = raster.reduced(GUIDE_PIXELS) if small is None else small
         prepared = prepare(small, height, width, self.card, space.luma, self.options.levels)
         painted = paint_hints(hints or (), height, width, prepared) if self.card.hints else None
         ab = self.predict(prepared.luma, painted, self.options.vivid)
