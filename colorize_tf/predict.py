@@ -32,6 +32,7 @@ from colorize_tf.edge.raster import ArrayRaster, ImageRaster, Raster, resize
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.edge.write import Picture, format_of, picture, write_photos
 from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.footprint import Footprint, footprint
 from colorize_tf.quiet import load_tensorflow
 from colorize_tf.translate import RunTranslator
 
@@ -126,7 +127,13 @@ class RunColorizer(NetworkColorizer):
     @property
     def paints(self) -> bool:
         """Whether the network gives RGB of its own, which `raw` shows; others give ab alone."""
-        return self.run.model.view == "rgb"
+        return self.run.model.view in ("rgb", "labelled")
+
+    def footprint(self) -> Footprint:
+        """What the network weighs and computes, for one picture of the size it learnt on."""
+        side = self.card.height or self.card.short_side
+        shapes = {"luma": (1, side, side, 1), "hints": (1, side, side, 3), "vivid": (1,)}
+        return footprint(self.run.model.colorize, *(shapes[name] for name in ("luma", *self._guides)), side=side)
 
     def predict(self, luma: Floats, hints: Floats | None = None, vivid: float = 0.0) -> Floats:
         """CIE L float32 [H,W], hints [H,W,3] (a/110, b/110, mask) -> ab float32 [h,w,2] in Lab units."""
