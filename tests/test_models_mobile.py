@@ -6,7 +6,7 @@ import pytest
 from colorize_tf import bins
 from colorize_tf.errors import InputError
 from colorize_tf.models import build
-from colorize_tf.models.mobile import NEIGHBOURS, mixed
+from colorize_tf.models.mobile_network import NEIGHBOURS, mixed
 from colorize_tf.models.mobilenet import load_imagenet
 
 SMALL = {"size": 64, "alpha": 0.25, "width": 16, "base_width": 4}

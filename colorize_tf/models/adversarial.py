@@ -40,8 +40,8 @@ class ConditionalGan(Learner):
     def sides(self) -> dict[str, list[keras.Model]]:
         return {"optimizer": [self.generator], "discriminator_optimizer": [self.discriminator]}
 
-    def reconstruction(self, painted: Tensor, y: Tensor) -> dict[str, Tensor]:
-        """What the generator made of x, and y -> its losses without the discriminator, weighted, by logged name."""
+    def reconstruction(self, x: Tensor, y: Tensor, painted: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+        """x, y and what the generator made of x -> its losses without the discriminator, weighted, by logged name."""
         return {"g_l1": self.l1_weight * l1(painted, y)}  # times λ, as the studies print it
 
     def shown(self, painted: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class ConditionalGan(Learner):
     def _losses_of(
         self, x: Tensor, y: Tensor, painted: Tensor, shown: Tensor | None, *, training: bool
     ) -> dict[str, Tensor]:
-        losses = self.reconstruction(painted, y)
+        losses = self.reconstruction(x, y, painted)
         distance = sum(losses.values())
         if shown is None:
             return {"g_loss": distance, **losses}

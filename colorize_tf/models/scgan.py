@@ -175,7 +175,7 @@ class SCGAN(LabView, ConditionalGan):
         """(x, y) in this model's view -> running means of the losses, both networks in inference mode."""
         return super().test_step(_with_saliency(data))
 
-    def reconstruction(self, painted: list[Tensor], y: Tensor) -> dict[str, Tensor]:
+    def reconstruction(self, x: Tensor, y: Tensor, painted: list[Tensor]) -> dict[str, Tensor]:  # noqa: ARG002
         """Colours and saliency, and the true ones [B,S,S,3] -> the losses without the discriminator."""
         colour, drawn = painted
         true, wanted = y[..., :-1], y[..., -1:]
