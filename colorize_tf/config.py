@@ -61,7 +61,7 @@ class DataConfig(Checked):
     stretch: float = option(1.0, "crops up to so many times longer than wide are squashed", low=1.0, high=4.0)
     rotation: float = option(0.0, "largest random turn in degrees, either way", low=0.0, high=45.0)
     aging: float = option(0.0, "share of photos shown faded, blurred and with grain, as old prints", low=0.0, high=1.0)
-    hintless: float = option(0.0, "share of photos without hints, for networks that take them", low=0.0, high=1.0)
+    hintless: float = option(0.0, "share of photos without hints, or whose class is not told", low=0.0, high=1.0)
     cache: bool = option(False, "decode all photos once onto the disk: pays from the second epoch on")
 
     def __post_init__(self) -> None:

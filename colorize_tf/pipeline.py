@@ -32,7 +32,9 @@ from colorize_tf.hints import aged, simulated_hints
 
 __all__ = ["VIEWS", "Augment", "evaluation_batches", "steps_per_epoch", "training_batches"]
 
-VIEWS = ("rgb", "lab", "hinted")
+VIEWS = ("rgb", "lab", "hinted", "labelled")
+
+UNPAIRED_VIEWS = ("rgb", "labelled")
 
 Reader = PhotoReader | PixelReader
 View = Callable[[tf.Tensor, tf.Tensor], Any]
@@ -45,8 +47,8 @@ class Augment:
     `crop` is the range of the crop's side as a share of the photo's shorter side; the default, one value, is pix2pix's
     "resize to 286, crop 256", a range varies the scale. `stretch` lets crops be up to so many times longer than wide,
     or wider than long, before they are squashed to squares. `rotation` is the largest angle in degrees, either way.
-    `aging` is the share of photos whose lightness is that of an old print; `hintless` the share that gets no hints, in
-    a view that has them.
+    `aging` is the share of photos whose lightness is that of an old print; `hintless` the share that gets no hints, or
+    whose class is not told, in a view that has them.
     """
 
     crop: tuple[float, float] = (256 / 286, 256 / 286)
@@ -89,7 +91,9 @@ def training_batches(
 
     view "rgb": x gray thrice, y RGB, both [B,S,S,3] in -1..1. view "lab": x L/50-1 [B,S,S,1], y ab/110 [B,S,S,2].
     view "hinted": x is joined by hints, a/110, b/110 and a mask, to [B,S,S,4]; the mask is zero where there is none.
-    Unpaired sets, view "rgb": (a, b), both RGB [B,S,S,3] in -1..1, each in its own order.
+    view "labelled": as "rgb", x joined by a mask and the number of the photo's class, both the same for all pixels of
+    [B,S,S,5]; both are zero where no class is told. Unpaired sets: (a, b), RGB in -1..1, each in its own order;
+    [B,S,S,3] in view "rgb", joined by mask and class in view "labelled".
 
     `batch` is per worker; `worker` is (own number, how many): together they see each photo once per epoch. `cache`
     first decodes all photos once onto disk (as Lab in steps of one unit for view "lab"), which pays from the second
@@ -101,21 +105,22 @@ def training_batches(
         _check_photos(one)
         reader = PixelReader(one, round(size / augment.crop[0]), kind) if cache else PhotoReader(one)
         samples = _Samples(reader, one.count, size, batch, seed * 2 + salt, worker, augment)
+        classes = tf.constant(one.classes(photos.label_names))
 
         def load(which: tf.Tensor, number: tf.Tensor) -> Any:
-            return samples.dressed(view, number, look(*samples.load(which, number)))
+            return samples.dressed(view, number, look(*samples.load(which, number)), tf.gather(classes, which))
 
         steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
         planned = _mapped(steps, samples.plan).unbatch()
         return _mapped(planned, load, tf.data.AUTOTUNE).batch(batch, drop_remainder=True)
 
     if isinstance(photos, Unpaired):
-        if view != "rgb":
-            raise InputError("view", 'must be "rgb" for unpaired sets', view)
+        if view not in UNPAIRED_VIEWS:
+            raise InputError("view", f"must be {' or '.join(UNPAIRED_VIEWS)} for unpaired sets", view)
         colour = _view("colour", "rgb", size)
         batches = tf.data.Dataset.zip((stream(photos.a, 0, colour, "rgb"), stream(photos.b, 1, colour, "rgb")))
     else:
-        kind = "lab" if cache and view != "rgb" else "rgb"
+        kind = "lab" if cache and view not in UNPAIRED_VIEWS else "rgb"
         batches = stream(photos, 0, _view(view, kind, size), kind)
     return batches.prefetch(4).with_options(_options())
 
@@ -129,9 +134,12 @@ def evaluation_batches(photos: Photos, *, view: str, size: int, batch: int) -> t
     _check_photos(photos)
     reader, look = PhotoReader(photos), _view(view, "rgb", size)
     everything = (tf.constant(1.0), tf.constant([0.5, 0.5]))
+    classes = tf.constant(photos.classes(photos.label_names))
 
     def load(which: tf.Tensor) -> Any:
         x, y = look(reader.crop(which, size, *everything, smooth=True), tf.constant(False))
+        if view == "labelled":
+            x = _labelled(x, tf.gather(classes, which))
         return (tf.pad(x, [[0, 0], [0, 0], [0, 3]]) if view == "hinted" else x), y  # hints: none
 
     batches = _mapped(tf.data.Dataset.range(photos.count), load, tf.data.AUTOTUNE).batch(batch)
@@ -178,10 +186,16 @@ class _Samples:
             image = self.reader.crop(which, self.size, share, draw[1:3], smooth=False, longer=longer)
         return image, draw[3] < (0.5 if augment.flip else 0.0)
 
-    def dressed(self, view: str, number: tf.Tensor, sample: Any) -> Any:
-        """A sample as the network is to see it: aged and with hints, as the view and the options say."""
+    def dressed(self, view: str, number: tf.Tensor, sample: Any, label: tf.Tensor) -> Any:
+        """A sample as the network is to see it: aged, with hints or its class, as the view and the options say."""
         if view == "rgb":
             return sample
+        if view == "labelled":
+            draw = tf.random.stateless_uniform([], self._key(number, 3), alg="philox")
+            label = tf.where(draw < self.augment.hintless, -1, label)
+            if isinstance(sample, tf.Tensor):  # of unpaired sets
+                return _labelled(sample, label)
+            return _labelled(sample[0], label), sample[1]
         x, y = sample
         if self.augment.aging:
             x = aged(x, self._key(number, 1), self.augment.aging)
@@ -235,6 +249,7 @@ def _view(view: str, kind: str, size: int) -> View:
         ("lab", "lab"): _lab_of_lab,
         ("hinted", "rgb"): _lab_of_rgb,
         ("hinted", "lab"): _lab_of_lab,
+        ("labelled", "rgb"): _rgb_of_rgb,
         ("colour", "rgb"): encode_rgb,
     }[view, kind]
 
@@ -265,6 +280,12 @@ def _lab_of_rgb(rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _lab_of_lab(stored: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     lab = tf.cast(stored, tf.float32)
     return encode_luma(lab[..., :1] / 2.55), encode_ab(lab[..., 1:] - 128.0)
+
+
+def _labelled(picture: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    """[S,S,3] and the number of a class, -1 for none -> [S,S,5], joined by a mask and that number."""
+    told = tf.stack([tf.cast(label >= 0, tf.float32), tf.cast(tf.maximum(label, 0), tf.float32)])
+    return tf.concat([picture, tf.ones_like(picture[..., :2]) * told], axis=-1)
 
 
 def _options() -> tf.data.Options:

@@ -78,6 +78,18 @@ class Photos:
         """The first `count` photos."""
         return self.pick(np.arange(min(count, self.count)))
 
+    def sample(self, count: int) -> Photos:
+        """At most `count` of the photos, chosen at random but always the same, in their order."""
+        return self.pick(np.sort(np.random.default_rng(0).permutation(self.count)[:count]))
+
+    def classes(self, names: Sequence[str]) -> np.ndarray:
+        """Each photo's class as its place among `names`, -1 where it has none of these: int32 [count]."""
+        if self.labels is None:
+            return np.full(self.count, -1, np.int32)
+        places = {name: place for place, name in enumerate(names)}
+        own = np.array([places.get(name, -1) for name in self.label_names], np.int32)
+        return own[self.labels]
+
     def known(self, index: int) -> Examined:
         """What was found out about one photo."""
         measures = (self.format, self.height, self.width, self.orientation)
@@ -147,6 +159,11 @@ class Unpaired:
     @property
     def count(self) -> int:
         return max(self.a.count, self.b.count)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The classes of both, in alphabetical order."""
+        return tuple(sorted({*self.a.label_names, *self.b.label_names}))
 
     def __len__(self) -> int:
         return self.count
