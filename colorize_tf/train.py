@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "train"]
 
+PREPARED_FROM = 10_000  # photos that a network looks at before it learns: how rare colours are does not need more
+
 _log = logging.getLogger("colorize_tf.train")
 
 
@@ -106,7 +108,8 @@ def train(arguments: Arguments, command: str = "") -> int:
         if options.init_from:
             checkpoints.load_weights(model, checkpoints.weights_of(Path(options.init_from)))
         if hasattr(model, "prepare"):
-            seen = evaluation_batches(photos, view=model.view, size=config.model.size, batch=min(16, photos.count))
+            some = photos.sample(PREPARED_FROM)
+            seen = evaluation_batches(some, view=model.view, size=config.model.size, batch=min(16, some.count))
             model.prepare(seen.as_numpy_iterator())
 
     # === Batches: step k of the stream depends on the seed and k alone ===
@@ -192,6 +195,10 @@ def _for_model(photos: Photos | Unpaired, model: keras.Model, data: DataConfig) 
     """The photos as this network learns from them: one set, or two that do not correspond."""
     from colorize_tf.datasets import Unpaired
 
+    classes, told = photos.label_names, getattr(model, "domains", 1)
+    if told not in (1, len(classes)):
+        some = f"{told}; the photos have {len(classes)}" + (f": {', '.join(classes)}" if classes else "")
+        raise InputError("--domains", "must be as many as the photos have classes, or 1", some)
     if isinstance(photos, Unpaired) == model.unpaired:
         return photos
     if not model.unpaired:
