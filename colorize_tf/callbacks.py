@@ -30,6 +30,7 @@ from colorize_tf.colorspace import (
     decode_ab,
     decode_luma,
     decode_rgb,
+    encode_rgb,
     gamut_clip,
     lab_to_rgb,
     luma_to_gray,
@@ -37,7 +38,7 @@ from colorize_tf.colorspace import (
 )
 from colorize_tf.metrics import psnr, ssim
 
-__all__ = ["History", "Painter", "Progress", "Quality", "Samples", "TensorBoard", "attending"]
+__all__ = ["History", "Painter", "Progress", "Quality", "Samples", "SpecklePainter", "TensorBoard", "attending"]
 
 
 @contextmanager
@@ -59,16 +60,42 @@ class Painter:
     def __init__(self, model: keras.Model) -> None:
         self.colorize = tf.function(model.colorize, reduce_retracing=True)
 
+    def seen(self, luma: np.ndarray) -> np.ndarray:
+        """CIE L of photos [B,S,S,1] -> the L that the network is shown."""
+        return luma
+
     def __call__(self, luma: np.ndarray) -> np.ndarray:
         ab = tf.image.resize(self.colorize(tf.constant(luma)), luma.shape[1:3]).numpy()
         return _to_uint8(lab_to_rgb(gamut_clip(np.concatenate([luma, ab], axis=-1))))
+
+
+class SpecklePainter(Painter):
+    """Predicts from L under speckle, with a network that learns so: its own RGB, for that L is not worth keeping."""
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(model)
+
+        @tf.function(reduce_retracing=True)
+        def worn(luma: tf.Tensor) -> tf.Tensor:
+            gray = model.of_a(encode_rgb(255.0 * tf.repeat(luma_to_gray(luma), 3, axis=-1)))
+            return rgb_to_lab(decode_rgb(gray) / 255.0)[..., :1]
+
+        self.worn, self.paint = worn, tf.function(model.paint, reduce_retracing=True)
+
+    def seen(self, luma: np.ndarray) -> np.ndarray:
+        """CIE L of photos [B,S,S,1] -> the same under speckle."""
+        return self.worn(tf.constant(luma)).numpy()
+
+    def __call__(self, luma: np.ndarray) -> np.ndarray:
+        return _to_uint8(self.paint(tf.constant(luma)).numpy())
 
 
 class Quality(keras.callbacks.Callback):
     """Adds `val_psnr` and `val_ssim` to an epoch's logs, and those of gray pictures to compare with.
 
     Protocol: the truth is the photo as the pipeline crops it, uint8 RGB; the prediction is the network's ab joined to
-    the truth's own CIE L; both figures are means over the pictures (`metrics.py`).
+    the truth's own CIE L; both figures are means over the pictures (`metrics.py`). Under speckle the prediction is the
+    network's own RGB, and the gray pictures have the speckle.
     """
 
     def __init__(self, painter: Painter, batches: tf.data.Dataset, view: str) -> None:
@@ -80,9 +107,10 @@ class Quality(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         figures, grays = [], []
         for truth, luma in _photos(self.batches, self.view):
-            figures += _figures(truth, self.painter(luma))
+            seen = self.painter.seen(luma)
+            figures += _figures(truth, self.painter(seen))
             if not self.gray:
-                grays += _figures(truth, _gray(luma))
+                grays += _figures(truth, _gray(seen))
         self.gray = self.gray or np.mean(grays, axis=0).tolist()
         logs["val_psnr"], logs["val_ssim"] = np.mean(figures, axis=0).tolist()
         logs["val_psnr_gray"], logs["val_ssim_gray"] = self.gray
@@ -97,8 +125,9 @@ class Samples(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         rows = [
-            np.concatenate([_gray(luma), self.painter(luma), truth], axis=2)  # [B,S,3S,3]
+            np.concatenate([_gray(seen), self.painter(seen), truth], axis=2)  # [B,S,3S,3]
             for truth, luma in _photos(self.batches, self.view)
+            for seen in (self.painter.seen(luma),)
         ]
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(self.folder / f"epoch-{epoch + 1:04d}.png") as temporary:
@@ -192,7 +221,7 @@ class Progress(keras.callbacks.Callback):
 def _photos(batches: tf.data.Dataset, view: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches in a network's view -> the photos they were made from, uint8 RGB [B,S,S,3], and their CIE L [B,S,S,1]."""
     for x, y in batches.as_numpy_iterator():
-        lab = view != "rgb"
+        lab = view not in ("rgb", "labelled")
         rgb = lab_to_rgb(np.concatenate([decode_luma(x[..., :1]), decode_ab(y)], -1)) if lab else decode_rgb(y) / 255.0
         truth = _to_uint8(rgb)
         yield truth, rgb_to_lab(truth.astype(np.float32) / 255)[..., :1]

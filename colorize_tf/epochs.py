@@ -35,12 +35,12 @@ def attendants(
 
     both = held_out if isinstance(held_out, Unpaired) else Unpaired(held_out, held_out)
     if hasattr(model, "colorize") and both.b.count:
-        painter = callbacks.Painter(model)
+        painter = (callbacks.SpecklePainter if getattr(model, "looks", 0) else callbacks.Painter)(model)
         chosen.append(callbacks.Quality(painter, batches(both.b), model.view))
         if rows := min(options.grid_rows, both.b.count):
             shown = batches(both.b.take(rows), rows)
             chosen.append(callbacks.Samples(painter, shown, model.view, run / "samples"))
-    if model.unpaired and both.a.count and both.b.count:
+    if hasattr(model, "there") and both.a.count and both.b.count:
         chosen.append(Exchange(model, batches(both.a), batches(both.b), options.grid_rows, run / "samples"))
     chosen.append(callbacks.History(run, progress.rows))
     if options.tensorboard:
@@ -50,7 +50,7 @@ def attendants(
 
 def check_best_metric(name: str, model: keras.Model, held_out: Photos | Unpaired) -> None:
     """Refuses a `--best-metric` that the network's history has no column for."""
-    measured = (*(QUALITY if hasattr(model, "colorize") else ()), *(EXCHANGE if model.unpaired else ()))
+    measured = (*(QUALITY if hasattr(model, "colorize") else ()), *(EXCHANGE if hasattr(model, "there") else ()))
     columns = [*measured, *(metric.name for metric in model.metrics)]
     if name not in columns:
         raise unknown_key("--best-metric", name, columns)

@@ -51,13 +51,13 @@ class Exchange(keras.callbacks.Callback):
         @tf.function(reduce_retracing=True)
         def from_a(pictures: tf.Tensor) -> tuple[tf.Tensor, ...]:
             pictures = model.of_a(pictures)
-            made = model.generator(pictures, training=False)
-            return pictures, made, model.inverse(made, training=False)
+            made = model.there(pictures)
+            return pictures, made, model.back(made)
 
         @tf.function(reduce_retracing=True)
         def from_b(pictures: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            made = model.inverse(pictures, training=False)
-            return pictures, made, model.generator(made, training=False)
+            made = model.back(pictures)
+            return pictures, made, model.there(made)
 
         self.from_a, self.from_b = from_a, from_b
 

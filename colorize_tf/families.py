@@ -22,6 +22,7 @@ __all__ = [
     "DCGANConfig",
     "ECCV16Config",
     "Family",
+    "MCGANConfig",
     "MobileConfig",
     "Pix2PixConfig",
     "SCGANConfig",
@@ -219,6 +220,26 @@ class CycleGANGrayConfig(CycleGANConfig):
 
 
 @dataclass(frozen=True)
+class MCGANConfig(Family):
+    """MC-GAN (Ji 2021): radar pictures, or photos without colour, into colour by one network for all classes."""
+
+    name: str = option("mcgan", "network", choices=("mcgan",))
+    base_width: int = option(64, "channels of the outermost layers of both networks", low=1)
+    residual_blocks: int = option(6, "of the generator", low=1)
+    gan_loss: str = option("lsgan", "adversarial loss", choices=GAN_LOSSES)
+    domains: int = option(1, "classes of photos that it is told of: as many as the data has, or 1 for none", low=1)
+    paired: bool = option(False, "learn from photos beside their own gray, not from two sets without pairs")
+    cycle_weight: float = option(10.0, "weight of the way there and back again", low=0.0)
+    class_weight: float = option(1.0, "weight of being taken for what was asked for", low=0.0)
+    l1_weight: float = option(100.0, "weight of the L1 loss, with --paired", low=0.0)
+    looks: int = option(0, "learn under speckle, as in radar pictures of so many looks; 0 for none", low=0)
+
+    SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32, "residual_blocks": 4}
+    SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4, "residual_blocks": 1}
+    MULTIPLE: ClassVar[int] = 4
+
+
+@dataclass(frozen=True)
 class SCGANConfig(PowerOfTwo):
     """SCGAN (Zhao 2021): colour and saliency together, two judges, features of the whole picture."""
 
@@ -241,6 +262,7 @@ FAMILIES: dict[str, type[Family]] = {
     "dcgan": DCGANConfig,
     "cyclegan": CycleGANConfig,
     "cyclegan-gray": CycleGANGrayConfig,
+    "mcgan": MCGANConfig,
     "scgan": SCGANConfig,
     "eccv16": ECCV16Config,
     "siggraph17": SIGGRAPH17Config,

@@ -19,9 +19,11 @@ LONG_CLASSES = {
     "learning_rate": 1e-3, "beta_1": 0.9, "weight_decay": 1e-4, "schedule": "cosine", "pretrain_epochs": 100,
 }  # fmt: skip
 ZHANG = {"learning_rate": 3e-5, "beta_1": 0.9, "beta_2": 0.99, "weight_decay": 1e-3}
+CLASSES = {"hintless": 0.5}  # some are coloured without being told what they show
 TWO_SETS = {"data": "unpaired:synthetic:200|synthetic:200,seed=2", "batch": 1}
 FALLING = {"epochs": 200, "schedule": "linear", "decay_from": 101}
 CYCLES = {**FALLING, "best_metric": "val_cycle"}
+MANY_CLASSES = {**CYCLES, "learning_rate": 1e-4}
 TWO_PHASES = {"pretrain_epochs": 20, "warmup_epochs": 1}
 
 
@@ -98,6 +100,7 @@ PRESETS: dict[str, Preset] = {
         _presets("dcgan", "conditional DCGAN with smoothed labels"),
         _presets("cyclegan", "two sets of pictures into each other", data=TWO_SETS, train=CYCLES),
         _presets("cyclegan-gray", "photos without colour into photos, unpaired", data={"batch": 1}, train=FALLING),
+        _presets("mcgan", "radar pictures or gray photos into colour, by class", data=CLASSES, train=MANY_CLASSES),
         _presets("scgan", "colour and saliency together", train={"pretrain_epochs": 40, "epochs": 60}),
         _presets("eccv16", "a distribution over 313 colours, rare ones favoured", train=ZHANG),
         _presets("siggraph17", "L and hints in, ab out", train={"learning_rate": 1e-4, "beta_1": 0.9}),

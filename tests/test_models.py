@@ -7,13 +7,15 @@ import pytest
 from colorize_tf.families import FAMILIES
 from colorize_tf.models import MODELS, build, model_options
 
-from .model_checks import COLORIZERS, TRANSLATORS, WITHOUT_PAIRS, Case
+from .model_checks import COLORIZERS, TRANSLATORS, WITHOUT_PAIRS, Case, gives_ab_for_luma
 
 ADVERSARIAL = {"l1": ("generator",), "warmup": ("discriminator",), "gan": ("generator", "discriminator")}
 CYCLE = {"gan": ("generator", "inverse", "discriminator_a", "discriminator_b")}
 SIGGRAPH = {"classification": ("generator",), "regression": ("generator",)}
 TINY_CYCLE = {"base_width": 4, "residual_blocks": 1, "pool": 8}
 CYCLES_ALONE = {"base_width": 8, "cycle_weight": 30.0, "identity_weight": 0.0}  # nearly
+CYCLES_OF_ONE = {"base_width": 8, "cycle_weight": 30.0, "class_weight": 0.0}
+MULTIDOMAIN = {"gan": ("generator", "discriminator")}
 CASES = {
     case.name: case
     for case in (
@@ -28,13 +30,19 @@ CASES = {
         Case("scgan", {"base_width": 4}, ADVERSARIAL, overfit={"base_width": 8}, overfit_phase="l1"),
         Case("cyclegan", TINY_CYCLE, CYCLE, overfit=CYCLES_ALONE, overfit_rate=4e-3, overfit_steps=180),
         Case("cyclegan-gray", TINY_CYCLE, CYCLE),
+        Case("mcgan", {"base_width": 4, "residual_blocks": 1, "domains": 3, "looks": 2}, MULTIDOMAIN,
+             overfit={**CYCLES_OF_ONE, "domains": 1, "looks": 0}, overfit_rate=4e-3, overfit_steps=150),
         Case("eccv16", {"base_width": 4}, overfit={"base_width": 8}),
         Case("siggraph17", {"base_width": 4}, SIGGRAPH, overfit={"base_width": 8}),
     )
 }  # fmt: skip
 
 
-CHECKS = {"cyclegan": TRANSLATORS, "cyclegan-gray": WITHOUT_PAIRS}  # of those that learn without pairs
+CHECKS = {
+    "cyclegan": TRANSLATORS,
+    "cyclegan-gray": WITHOUT_PAIRS,
+    "mcgan": (gives_ab_for_luma, *TRANSLATORS),
+}  # of those that learn without pairs
 PAIRS = [(case, check) for case in CASES.values() for check in CHECKS.get(case.name, COLORIZERS)]
 
 

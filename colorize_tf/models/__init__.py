@@ -23,6 +23,7 @@ MODELS: dict[str, tuple[str, str]] = {  # name -> (module, class)
     "autoencoder": ("colorize_tf.models.autoencoder", "Autoencoder"),
     "cyclegan": ("colorize_tf.models.cyclegan", "CycleGAN"),
     "cyclegan-gray": ("colorize_tf.models.cyclegan", "CycleGANGray"),
+    "mcgan": ("colorize_tf.models.mcgan", "MCGAN"),
     "dcgan": ("colorize_tf.models.dcgan", "DCGAN"),
     "scgan": ("colorize_tf.models.scgan", "SCGAN"),
     "eccv16": ("colorize_tf.models.zhang", "ECCV16"),

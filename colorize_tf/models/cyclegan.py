@@ -107,6 +107,14 @@ class CycleGAN(Learner):
         """Pictures of set A as the pipeline gives them, RGB [B,S,S,3] -> as the generator is to see them."""
         return ops.cast(rgb, "float32")
 
+    def there(self, pictures: Tensor) -> Tensor:
+        """Pictures of set A as `of_a` gives them [B,S,S,3] -> such of set B, float32 in -1..1."""
+        return self.generator(pictures, training=False)
+
+    def back(self, pictures: Tensor) -> Tensor:
+        """Pictures of set B, RGB [B,S,S,3] in -1..1 -> such of set A, float32 in -1..1."""
+        return self.inverse(pictures, training=False)
+
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """(a, b), RGB [B,S,S,3] in -1..1 and no pairs -> running means of the losses; all four networks step."""
         import tensorflow as tf

@@ -16,11 +16,18 @@ Tensor = Any
 
 
 def residual_generator(
-    channels: tuple[int, int], width: int, residual_blocks: int, blocks: Blocks, name: str = "generator"
+    channels: tuple[int, int],
+    width: int,
+    residual_blocks: int,
+    blocks: Blocks,
+    name: str = "generator",
+    code: int = 0,
 ) -> keras.Model:
     """Network range [B,H,W,channels[0]], sides multiples of 4 -> float32 [B,H,W,channels[1]] in -1..1.
 
     c7s1-64, d128, d256, R256 as often as `residual_blocks` says (9 in the paper at 256x256), u128, u64, c7s1-3.
+    With a `code`, so many numbers [B,code] as a second input, what each block normalises is shifted by it: as further
+    channels of the picture, the same for all pixels, the code would not survive the first instance norm.
     """
     if residual_blocks < 1:
         raise InputError("residual_blocks", "must be at least 1", residual_blocks)
@@ -30,9 +37,15 @@ def residual_generator(
         return blocks.convolution(filters, size, name, **options)(x)
 
     def normed(x: Tensor, name: str) -> Tensor:
-        return layers.ReLU(dtype=blocks.dtype, name=f"{name}_act")(blocks.normalization(f"{name}_norm")(x))
+        x = blocks.normalization(f"{name}_norm")(x)
+        if code:
+            shift = layers.Dense(x.shape[-1], use_bias=False, dtype=blocks.dtype, name=f"{name}_told")(told)
+            shift = layers.Reshape((1, 1, x.shape[-1]), dtype=blocks.dtype, name=f"{name}_shift")(shift)
+            x = layers.Add(dtype=blocks.dtype, name=f"{name}_shifted")([x, shift])
+        return layers.ReLU(dtype=blocks.dtype, name=f"{name}_act")(x)
 
     inputs = keras.Input((None, None, channels[0]), name="picture")
+    told = keras.Input((code,), name="code") if code else None
     x = normed(padded(inputs, width, 7, "first", use_bias=False), "first")
     for i, filters in enumerate((2 * width, 4 * width)):
         x = blocks.conv(x, filters, f"down{i}", strides=2)
@@ -44,4 +57,5 @@ def residual_generator(
         x = blocks.up(x, filters, f"up{i}", size=3)
     x = layers.ReLU(dtype=blocks.dtype, name="last_act")(x)
     x = padded(x, channels[1], 7, "last")
-    return keras.Model(inputs, layers.Activation("tanh", dtype="float32", name="colour")(x), name=name)
+    colour = layers.Activation("tanh", dtype="float32", name="colour")(x)
+    return keras.Model([inputs, told] if code else inputs, colour, name=name)
