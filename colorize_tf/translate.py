@@ -5,6 +5,9 @@ python -m colorize_tf.predict runs/monet photo.jpg --translate --out painted    
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +18,11 @@ from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.errors import InputError
 
 if TYPE_CHECKING:
+    import keras
+
     from colorize_tf.predict import Run
 
-__all__ = ["RunTranslator"]
+__all__ = ["RunTranslator", "through"]
 
 SEEN = 4_000_000  # pixels of the copy that is then brought to the network's size
 SMALLEST = 32  # side of what a network is shown
@@ -26,18 +31,18 @@ SMALLEST = 32  # side of what a network is shown
 class RunTranslator:
     """Picture -> its translation, uint8 RGB; `back` takes a picture of set B for one of set A.
 
+    `domain` is the class of the picture, for a network that was told classes.
+
     The network sees the whole picture, its shorter side reduced to the size that it learnt on: it knows strokes and
     textures at that size alone. So the translation has that size too.
     """
 
-    def __init__(self, run: Run, *, back: bool = False) -> None:
+    def __init__(self, run: Run, *, back: bool = False, domain: int | None = None) -> None:
         import tensorflow as tf
 
-        if not hasattr(run.model, "translate"):
-            name = run.config.model.name
-            raise InputError("--translate", "needs a network that translates", f"{name}, which colorizes")
-        through = run.model.translate_back if back else run.model.translate
-        self._translate = tf.function(through, reduce_retracing=True)
+        self._translate = tf.function(
+            through(run.model, run.config.model.name, back=back, domain=domain), reduce_retracing=True
+        )
         self.size, self.multiple = int(run.model.size), int(run.model.multiple)
         self.card = Card(
             run.config.model.name, "float32", None, None, 1, kind="translate", multiple=self.multiple,
@@ -57,3 +62,15 @@ class RunTranslator:
 
     def _side(self, length: float) -> int:
         return max(SMALLEST, round(length / self.multiple) * self.multiple)
+
+
+def through(model: keras.Model, name: str, *, back: bool = False, domain: int | None = None) -> Callable[[Any], Any]:
+    """A network and its name -> its way from RGB [B,H,W,3] in 0..1 of one set to such of the other, of this class."""
+    if not hasattr(model, "translate"):
+        raise InputError("--translate", "needs a network that translates", f"{name}, which colorizes")
+    if domain is None:
+        return model.translate_back if back else model.translate
+    if "domain" not in inspect.signature(model.translate).parameters:
+        raise InputError("--domain", "needs a network that is told classes", name)
+    model.colour_code(domain)  # refuses what is no class
+    return functools.partial(model.translate, domain=domain)

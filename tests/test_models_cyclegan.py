@@ -268,6 +268,7 @@ def test_photos_are_translated_at_the_size_that_was_learnt(flag: str, network: s
         ("{run} {photo}", "RUN: must hold a network that colorizes. Received: cyclegan, which translates."),
         ("{run} {photo} --translate --raw", "--translate: gives one picture, so it goes with neither --samples nor"),
         ("{gray} {photo} --samples 2", "--samples: needs a run trained with --noise dropout"),
+        ("{run} {photo} --translate --domain 1", "--domain: needs a network that is told classes. Received: cyclegan."),
         ("{plain} {photo} --translate", "--translate: needs a network that translates. Received: dcgan, which colori"),
     ],
 )

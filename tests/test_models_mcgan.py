@@ -10,14 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
+from colorize_tf.checkpoints import save_best
+from colorize_tf.config import RunConfig, save_config
 from colorize_tf.datasets import Unpaired, open_source
 from colorize_tf.errors import InputError
+from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.models.mcgan import speckled
 from colorize_tf.pipeline import Augment, evaluation_batches, training_batches
+from colorize_tf.predict import load_run
+from colorize_tf.predict import main as predict
 from colorize_tf.train import main
 
+from .conftest import colourful
 from .model_checks import (
     Case,
     batch,
@@ -276,3 +283,28 @@ def test_wrong_options_are_refused(options: dict[str, Any], said: str):
     with pytest.raises(InputError) as caught:
         build("mcgan", **options)
     assert said in str(caught.value)
+
+
+def test_a_run_translates_pictures_of_a_class(tmp_path: Path, capsys):
+    options = {"size": 32, **TINY, "domains": 3}
+    run, photo = tmp_path / "run", tmp_path / "photo.png"
+    run.mkdir()
+    save_best(run, build("mcgan", **options), {})
+    save_config(RunConfig("mcgan", FAMILIES["mcgan"](name="mcgan", **options)), run / "config.json")
+    Image.fromarray(colourful(3, 32, 48)).save(photo)
+    pictures = {}
+    for words in (["--translate"], ["--translate", "--domain", "1"], ["--back"], []):
+        out = tmp_path / "-".join(["out", *words])
+        assert predict([str(run), str(photo), *words, "--out", str(out)]) == 0
+        (made,) = out.iterdir()
+        pictures[" ".join(words)] = np.asarray(Image.open(made))[..., :3]
+    rgb = np.asarray(Image.open(photo)).astype("float32")[None] / 255
+    wanted = np.asarray(load_run(run).model.translate(rgb, 1))[0]
+    np.testing.assert_allclose(pictures["--translate --domain 1"] / 255, wanted, atol=1 / 255)
+    assert len({picture.tobytes() for picture in pictures.values()}) == 4
+    for words, said in (
+        (["--domain", "1"], "--domain: goes with --translate, not with --back. Received: 1."),
+        (["--translate", "--domain", "3"], "--domain: must be a class from 0 to 2. Received: 3."),
+    ):
+        assert predict([str(run), str(photo), *words, "--out", str(tmp_path / "none")]) == 2
+        assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {said}")
