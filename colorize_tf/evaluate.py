@@ -2,6 +2,8 @@
 
     python -m colorize_tf.evaluate runs/a runs/b --data folder:photos --out results
 
+Runs that translate between two sets of pictures are judged by `unpaired.py`.
+
 The protocol is in docs/evaluation.md. Every photo is squashed to one square size, every colorizer sees it as it would
 see a photo from disk, and is compared with it as uint8 RGB. A baseline that adds no colour at all is always there.
 """
@@ -26,11 +28,10 @@ from colorize_tf import metrics
 from colorize_tf.atomic import atomic_path, write_text
 from colorize_tf.colorspace import luma_to_gray, rgb_to_lab
 from colorize_tf.datasets import Photos, Rejected, open_source
-from colorize_tf.edge.network import Options
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, RunError, command_line
 from colorize_tf.frechet import Distance
-from colorize_tf.predict import PLAIN, RunColorizer, load_run
+from colorize_tf.predict import PLAIN, Run, RunColorizer, load_run
 from colorize_tf.sheet import Cell, Strip, contact_sheet
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import Row, Summary, csv_text, json_text, markdown_table, summarize
@@ -189,6 +190,7 @@ def parser() -> argparse.ArgumentParser:
     add("--features", metavar="FILE", help="weights of a MobileNetV1 (.npz) or InceptionV3 (.h5): Fréchet distance")
     add("--lpips", nargs=2, metavar=("VGG", "LINEAR"), help="weights of VGG16, and the linear ones of LPIPS")
     add("--limit", type=int, metavar="N", help="only N photos, drawn at random but always the same")
+    add("--names", nargs="+", metavar="NAME", help="what to call the runs (default: what tells their paths apart)")
     add("--out", type=Path, metavar="DIR", help="write rows.csv, table.md, sheet.png and evaluation.json there")
     add("--overwrite", action="store_true", help="replace an evaluation that is in DIR")
     add("--json", action="store_true", help="print the summary as JSON instead of a table")
@@ -209,7 +211,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.data is not None and given.split is not None:
         raise InputError("--split", "is a part of the runs' own data, and --data names other photos", given.split)
     options = dataclasses.replace(PLAIN, vivid=given.vivid)
-    opened = {name: _open(run, options) for name, run in zip(_names(given.runs), given.runs, strict=True)}
+    names = _names(given.runs) if given.names is None else given.names
+    if len(set(names)) < len(names) or len(names) != len(given.runs) or GRAY in names:
+        raise InputError("--names", f"must be one for each run, all different, none {GRAY}", names)
+    loaded = {name: _load(run) for name, run in zip(names, given.runs, strict=True)}
+    if all(isinstance(one, Run) and not hasattr(one.model, "colorize") for one in loaded.values()):
+        from colorize_tf.unpaired import judge_translators
+
+        return judge_translators(loaded, given)
+    opened = {
+        name: TfliteColorizer(one, options=options) if isinstance(one, Path) else RunColorizer(one, options=options)
+        for name, one in loaded.items()
+    }
     photos = _own_photos(opened.values(), given.split or "test") if given.data is None else open_source(given.data)
     if given.limit is not None:
         photos = photos.sample(given.limit)
@@ -249,10 +262,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _open(path: str, options: Options) -> RunColorizer | TfliteColorizer:
-    if Path(path).suffix == ".tflite":
-        return TfliteColorizer(path, options=options)
-    return RunColorizer(load_run(path), options=options)
+def _load(path: str) -> Run | Path:
+    return Path(path) if Path(path).suffix == ".tflite" else load_run(path)
 
 
 def _panel(features: str | None, lpips: Sequence[str] | None) -> tuple[Panel | None, dict[str, str]]:
