@@ -1,0 +1,233 @@
+"""Results of a study -> tables, each as Markdown and as HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from colorize_tf.report.published import IMAGENET, LAB_MODELS, LAB_STUDY, PUBLISHED, ours
+
+__all__ = ["Table", "cost", "imagenet", "losses", "published", "quality", "translators"]
+
+Record = Mapping[str, Any]
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; a row that is shorter than the headings ends in a cell that says why. `marked` rows stand out."""
+
+    title: str
+    note: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    marked: frozenset[str] = frozenset()
+
+    def markdown(self) -> str:
+        """Markdown, the title included."""
+        lines = [f"## {self.title}", "", self.note, ""] if self.note else [f"## {self.title}", ""]
+        lines.append(f"| {' | '.join(self.headings)} |")
+        lines.append("|---|" + "---:|" * (len(self.headings) - 1))
+        for row in self.rows:
+            cells = [cell.replace("|", "\\|") for cell in row]
+            cells[0] = f"**{cells[0]}**" if row[0] in self.marked else cells[0]
+            lines.append(f"| {' | '.join([*cells, *[''] * (len(self.headings) - len(cells))])} |")
+        return "\n".join(lines)
+
+    def page(self) -> str:
+        """HTML, the title included."""
+        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
+        head = "".join(f"<th>{html.escape(heading)}</th>" for heading in self.headings)
+        body = "".join(self._row(row) for row in self.rows)
+        table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        return f"<h2>{html.escape(self.title)}</h2>{note}{table}"
+
+    def _row(self, row: Sequence[str]) -> str:
+        cells = [f"<th>{html.escape(row[0])}</th>", *(f"<td>{_interval(cell)}</td>" for cell in row[1:])]
+        if len(row) < len(self.headings):
+            span = len(self.headings) - len(row) + 1
+            cells[-1] = f'<td class="why" colspan="{span}">{html.escape(row[-1])}</td>'
+        return f"<tr{' class=best' if row[0] in self.marked else ''}>{''.join(cells)}</tr>"
+
+
+def quality(study: Mapping[str, Any]) -> Table:
+    """The networks that colorize, gray first."""
+    rows = [row for row in study["rows"] if not _translates(row)]
+    judged = next((row for row in rows if "metrics" in row), None)
+    protocol = judged["protocol"] if judged else {}
+    lpips, frechet = (protocol.get(key) for key in ("lpips", "frechet"))
+    headings = [
+        "network",
+        "PSNR dB ↑",
+        "over gray, dB",
+        "SSIM ↑",
+        "colourfulness",
+        "its gap to truth ↓",
+        "within 10 % ↑",
+        "AuC % ↑",
+    ]
+    headings += [f"{lpips} ↓"] if lpips else []
+    headings += [f"{frechet} ↓"] if frechet else []
+    cells = [_quality(row, bool(lpips), bool(frechet)) for row in rows]
+    if judged:
+        gray = _measures(judged["gray"], None, bool(lpips), bool(frechet))
+        cells.insert(0, ["gray", *gray, NONE])
+    note = ""
+    if judged:
+        note = (
+            f"{protocol['photos']} photos that no network learnt from, at {protocol['size']}×{protocol['size']}; "
+            f"colourfulness of the truth {judged['true_colourfulness']:.1f}. Brackets: 95 % intervals, by bootstrap "
+            "over photos; of the Fréchet distance by jackknife. The last column is what a paper says of the network "
+            "that ours is after, PSNR and SSIM, on other data: it cannot be compared."
+        )
+    return Table("Quality", note, [*headings, "published, other data"], cells, _marked(study))
+
+
+def _quality(row: Record, lpips: bool, frechet: bool) -> list[str]:
+    if "metrics" not in row:
+        return [row["name"], f"no result: {row['failure'] or 'not judged yet'}"]
+    known = ours(row["model"])
+    told = f"{known.psnr:g} / {known.ssim:g} ({known.who})" if known else NONE
+    return [row["name"], *_measures(row, row["gain"], lpips, frechet), told]
+
+
+def _measures(row: Record, gain: Record | None, lpips: bool, frechet: bool) -> list[str]:
+    found = row["metrics"]
+    cells = [_mean(found["psnr"], 2, interval=True), NONE if gain is None else _mean(gain, 2, interval=True, sign=True)]
+    cells += [_mean(found["ssim"], 3), _mean(found["colourfulness"], 1), _mean(found["colourfulness_gap"], 1)]
+    cells += [_mean(found["accuracy"], 1), _mean(found["auc"], 2)]
+    cells += [_mean(found["lpips"], 4, interval=True)] if lpips else []
+    cells += [_distance(row["frechet"])] if frechet else []
+    return cells
+
+
+def translators(study: Mapping[str, Any]) -> Table | None:
+    """The networks that translate between two sets, both ways."""
+    rows = [row for row in study["rows"] if _translates(row)]
+    heading = next((row["protocol"]["frechet"] for row in rows if "frechet" in row.get("protocol", {})), "Fréchet")
+    cells = []
+    for row in rows:
+        if "translations" not in row:
+            cells.append([row["name"], f"no result: {row['failure'] or 'not judged yet'}"])
+        for one in row.get("translations", []):
+            distances = [_distance(one["frechet"]), _distance(one["untouched"])]
+            cycle = _mean(one["cycle"], 4, interval=True)
+            cells.append([row["name"], one["way"], str(one["pictures"]), *distances, cycle, f"{one['diversity']:.2f}"])
+    if not rows:
+        return None
+    note = (
+        "There is no true translation to compare with. The distance is that of the translations from the set that "
+        "they should look like; untouched pictures have the next one. Cycle error: mean absolute difference after "
+        "there and back again, pictures in 0 to 1. Diversity: how far outputs are apart by how far inputs are; near 0 "
+        "is collapse."
+    )
+    headings = ["network", "way", "pictures", f"{heading} ↓", "untouched", "cycle error ↓", "diversity"]
+    return Table("Two sets without pairs", note, headings, cells)
+
+
+def cost(study: Mapping[str, Any]) -> Table:
+    """What each row weighs, computes and took."""
+    cells = []
+    for row in study["rows"]:
+        if "minutes" not in row:
+            cells.append([row["name"], f"no result: {row['failure'] or 'not trained yet'}"])
+            continue
+        file, latency = row.get("export"), {}
+        if file:
+            latency = file["latency_ms"]
+        exported = f"{file['bytes'] / 1e6:.2f}" if file else NONE
+        cells.append([
+            row["name"], _scaled(row.get("parameters"), 1e6, 2), _scaled(row.get("macs"), 1e9, 2), exported,
+            " / ".join(f"{latency[threads]:.1f}" for threads in sorted(latency)) or NONE,
+            _scaled(row["images_per_second"], 1, 1),
+            f"{row['minutes']:.1f}", f"{row['passes']:.2f}", str(row["epochs"]),
+        ])  # fmt: skip
+    machine = next((row["export"]["machine"] for row in study["rows"] if row.get("export")), "")
+    threads = "one and two threads" + (f" of {machine}" if machine else "")
+    recipes = {row["export"]["recipe"] for row in study["rows"] if row.get("export")}
+    note = (
+        "Parameters and multiply-adds are those of colorizing one picture. Files are TFLite, "
+        f"{', '.join(recipes) or NONE}; latency is the shortest run on {threads}. Minutes are those of training steps "
+        "alone."
+    )
+    headings = [
+        "network",
+        "parameters, M",
+        "multiply-adds, G",
+        "file, MB",
+        "latency, ms",
+        "photos/s in training",
+        "minutes",
+        "passes",
+        "epochs",
+    ]
+    return Table("Cost", note, headings, cells, _marked(study))
+
+
+def losses(study: Mapping[str, Any]) -> Table | None:
+    """The published losses of the Lab study beside ours."""
+    keys = ("g_loss", "g_l1", "g_gan", "d_loss")
+    cells = []
+    for model, theirs in LAB_MODELS.items():
+        rows = [row for row in study["rows"] if row["model"] == model and row.get("losses")]
+        if rows:
+            cells.append([f"published: {theirs}", *(f"{LAB_STUDY[theirs][key]:.3f}" for key in keys)])
+        for row in rows:
+            found = row["losses"]
+            cells.append([row["name"], *(f"{found[key]:.3f}" if found.get(key) is not None else NONE for key in keys)])
+    if not cells:
+        return None
+    note = (
+        "Means over the last whole epoch of training. L1 is the mean absolute difference of ab/110 times 100, GAN the "
+        "cross entropy, in both; photos, sizes and lengths of training differ."
+    )
+    return Table("Losses of the conditional GAN in Lab", note, ["training", "G", "L1 × 100", "GAN", "D"], cells)
+
+
+def published() -> Table:
+    """Figures of papers, on other data."""
+    cells = [[one.who, f"{one.psnr:g}", f"{one.ssim:g}", one.model or NONE, one.source] for one in PUBLISHED]
+    note = "Each measured on photos, sizes and protocols of its own: for orientation, not for comparison."
+    return Table("Published figures, other data", note, ["method", "PSNR dB", "SSIM", "ours after it", "source"], cells)
+
+
+def imagenet() -> Table:
+    """FID, PSNR and colourfulness of large networks."""
+    cells = [[name, *(f"{value:g}" for value in values)] for name, values in IMAGENET.items()]
+    note = "50,000 validation photos of ImageNet (table 1 of arXiv:2212.11613). FID is another distance than ours."
+    return Table("Published on ImageNet, other data", note, ["method", "FID", "PSNR dB", "colourfulness"], cells)
+
+
+def _translates(row: Record) -> bool:
+    return "translations" in row or row["model"] == "cyclegan"
+
+
+def _marked(study: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset([study["best"]] if study["best"] else [])
+
+
+def _mean(found: Record, digits: int, *, interval: bool = False, sign: bool = False) -> str:
+    if not found["count"]:
+        return NONE
+    plus = "+" if sign else ""
+    text = f"{found['mean']:{plus}.{digits}f}"
+    return f"{text} [{found['low']:{plus}.{digits}f}, {found['high']:{plus}.{digits}f}]" if interval else text
+
+
+def _distance(found: Record | None) -> str:
+    if found is None:
+        return NONE
+    interval = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"{found['value']:.2f}{interval}"
+
+
+def _scaled(value: float | None, unit: float, digits: int) -> str:
+    return NONE if value is None else f"{value / unit:.{digits}f}"
+
+
+def _interval(cell: str) -> str:
+    """A cell as HTML, its interval in a line of its own."""
+    value, bracket, rest = html.escape(cell).partition(" [")
+    return f"{value}<small>[{rest}</small>" if bracket else value

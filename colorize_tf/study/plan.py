@@ -1,0 +1,90 @@
+"""What a study compares: its rows, and how each one's training fits the budget that all of them have."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorize_tf.config import RunConfig, unknown_key
+from colorize_tf.errors import InputError
+from colorize_tf.flags import parse
+from colorize_tf.presets import PRESETS
+
+__all__ = ["EPOCHS", "MODELS", "VARIANTS", "Entry", "entries", "phases", "train_command"]
+
+SMALL = "-small"
+MODELS = tuple(name.removesuffix(SMALL) for name in PRESETS if name.endswith(SMALL))
+EPOCHS = 20  # into which a budget of minutes is divided: as many points has a curve, as many steps a schedule
+NEVER = 1_000_000  # epochs: longer than any training
+
+# Further rows that --variants adds beside a model, each as `--row` takes it.
+VARIANTS: Mapping[str, Sequence[str]] = {
+    "unet": (f"unet-l1=unet --pretrain-epochs {NEVER}", "unet-gan=unet --pretrain-epochs 0 --warmup-epochs 0"),
+    "cyclegan": (
+        "cyclegan-3=cyclegan --residual-blocks 3",
+        "cyclegan-9=cyclegan --residual-blocks 9",
+        "cyclegan-diverse=cyclegan --diversity-weight 1",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row: a preset, and options of `train` in which it differs from it."""
+
+    name: str
+    model: str
+    preset: str
+    flags: tuple[str, ...] = ()
+
+    @property
+    def paper(self) -> RunConfig:
+        """The preset as it stands."""
+        return PRESETS[self.preset].config
+
+    @property
+    def two_sets(self) -> bool:
+        """Whether it learns from two sets of pictures that do not correspond."""
+        return self.paper.data.data.startswith("unpaired:")
+
+
+def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = False, paper: bool = False) -> list[Entry]:
+    """Names of models ("all" for every one) and rows as `NAME=MODEL OPTIONS` -> the rows of a study, in their order."""
+    names = [name for model in models for name in (MODELS if model == "all" else (model,))]
+    texts = [text for name in names for text in (f"{name}={name}", *(VARIANTS.get(name, ()) if variants else ()))]
+    found: dict[str, Entry] = {}
+    for text in (*texts, *rows):
+        name, equals, rest = text.partition("=")
+        words = shlex.split(rest)
+        if not equals or not words or not name.strip() or "/" in name:
+            raise InputError("--row", "must look like NAME=MODEL OPTIONS", text)
+        if words[0] not in MODELS:
+            raise unknown_key("--models" if text in texts else "--row", words[0], MODELS)
+        entry = Entry(name.strip(), words[0], words[0] + ("" if paper else SMALL), tuple(words[1:]))
+        if found.setdefault(entry.name, entry) != entry:
+            raise InputError("--row", "needs a name that no other row has", entry.name)
+    return list(found.values())
+
+
+def phases(entry: Entry, epochs: int) -> list[str]:
+    """The options that divide `epochs` into phases as the preset divides its own."""
+    train = entry.paper.train
+    share = epochs / train.epochs
+    flags = []
+    if train.pretrain_epochs:
+        flags += ["--pretrain-epochs", str(min(epochs, max(1, round(train.pretrain_epochs * share))))]
+    if train.warmup_epochs:
+        flags += ["--warmup-epochs", str(max(1, round(train.warmup_epochs * share)))]
+    if train.schedule != "constant":
+        flags += ["--decay-from", str(1 + round((train.decay_from - 1) * share))]
+    return flags
+
+
+def train_command(entry: Entry, out: Path, data: str | None, common: Sequence[str]) -> list[str]:
+    """The arguments of `train` for a row: those of all rows, then its own. Wrong ones are an InputError here."""
+    source = [] if data is None else ["--data", data]
+    arguments = ["--preset", entry.preset, *source, "--out", str(out), *common, *entry.flags]
+    parse(arguments)
+    return arguments

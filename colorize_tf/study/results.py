@@ -1,0 +1,106 @@
+"""What the files of a study say -> one record for each row, as `results.json` has it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from colorize_tf.study.plan import Entry
+from colorize_tf.study.training import trained
+from colorize_tf.summary import statistic
+
+__all__ = ["COLOURFUL", "RULE", "best", "commit", "record"]
+
+COLOURFUL = 10.0  # below this a viewer sees next to no colour (Hasler and Süsstrunk 2003: 15 is "slightly")
+
+RULE = (
+    "Of the networks whose PSNR is above gray (95 % interval of the difference per photo) and whose colourfulness is "
+    f"at least {COLOURFUL:g}, the one with the smallest Fréchet distance; where no features were at hand, the one "
+    "whose colourfulness is nearest to the truth's."
+)
+
+
+def record(entry: Entry, folder: Path, run: Path, photos: int, batch: int, failure: str | None) -> dict[str, Any]:
+    """A row's folders, and how many photos it learns from -> all that is known of it, failed steps included."""
+    steps = _json(folder / "steps.json") or {}
+    command = shlex.join(steps["train"]["command"]) if "train" in steps else None
+    now = trained(run)
+    found: dict[str, Any] = {
+        "name": entry.name, "model": entry.model, "preset": entry.preset, "flags": list(entry.flags),
+        "command": command, "commit": commit(), "failure": failure,
+    }  # fmt: skip
+    if now is not None:
+        seen = now.steps * batch
+        found |= {"minutes": now.seconds / 60, "steps": now.steps, "epochs": now.epochs, "passes": seen / photos}
+        found |= {"images_per_second": seen / now.seconds if now.seconds else None}
+        rows = _json(now.checkpoint / "progress.json")["rows"]
+        found["losses"] = {k: v for k, v in (rows[-1] if rows else {}).items() if k.startswith(("g_", "d_", "loss"))}
+    if (judged := _json(folder / "evaluation" / "evaluation.json")) and _current(steps, "evaluate"):
+        found |= {"protocol": judged["protocol"], **next(iter(judged["networks"].values()))}
+        found |= _translations(judged) if "translations" in judged else _colours(judged)
+    if (card := _json(folder / "model.json")) and _current(steps, "export"):
+        measured = card["verification"]
+        latency = {threads: times["min"] for threads, times in (measured.get("latency_ms") or {}).items()}
+        found["export"] = {"bytes": measured["size_bytes"], "latency_ms": latency, "recipe": card["recipe"]}
+        found["export"]["machine"] = measured["machine"]
+    found["export_failure"] = steps.get("export", {}).get("failure")
+    return found
+
+
+def best(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """The name of the best row by `RULE`, None if none qualifies."""
+    fit = [
+        one
+        for one in records
+        if "metrics" in one and one["gain"]["low"] > 0 and one["metrics"]["colourfulness"]["mean"] >= COLOURFUL
+    ]
+    if not fit:
+        return None
+    by_set = all(one["frechet"] is not None for one in fit)
+    chosen = min(
+        fit, key=lambda one: one["frechet"]["value"] if by_set else one["metrics"]["colourfulness_gap"]["mean"]
+    )
+    return str(chosen["name"])
+
+
+def commit() -> str | None:
+    """The commit of the code, with a plus where it was changed since; None outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=10"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None
+
+
+def _colours(judged: Mapping[str, Any]) -> dict[str, Any]:
+    """An evaluation of one colorizer -> its summary, gray's, and its gain over gray per photo."""
+    (name,) = judged["colorizers"]
+    by_name = {summary["colorizer"]: summary for summary in judged["summaries"]}
+    gray, own = ([row["psnr"] for row in judged["rows"] if row["colorizer"] == which] for which in ("gray", name))
+    gains = [b - a for a, b in zip(gray, own, strict=True) if a is not None and b is not None]
+    return {
+        "metrics": by_name[name]["statistics"],
+        "frechet": by_name[name]["frechet"],
+        "gain": asdict(statistic(gains)),
+        "true_colourfulness": by_name[name]["true_colourfulness"],
+        "gray": {"metrics": by_name["gray"]["statistics"], "frechet": by_name["gray"]["frechet"]},
+    }
+
+
+def _translations(judged: Mapping[str, Any]) -> dict[str, Any]:
+    (ways,) = judged["translations"].values()
+    return {"translations": ways}
+
+
+def _current(steps: Mapping[str, Any], name: str) -> bool:
+    return bool(steps.get(name, {}).get("done"))
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

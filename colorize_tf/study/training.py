@@ -1,0 +1,122 @@
+"""One row's training, within the budget of all: how long a step takes is measured first, so that its phases fit."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from colorize_tf.atomic import write_text
+from colorize_tf.errors import InputError
+from colorize_tf.flags import parse
+from colorize_tf.study.plan import EPOCHS, NEVER, Entry, phases, train_command
+from colorize_tf.study.steps import StepFailed, Steps
+
+__all__ = ["Budget", "Trained", "train", "trained"]
+
+TRAIN = "colorize_tf.train"
+SLACK = 0.02  # of the budget, which is not worth starting a process for
+TRIAL_STEPS = 12  # of the second of two epochs, timed: the first one compiles
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every row may use: minutes spent in training steps, or passes over its photos."""
+
+    minutes: float | None = None
+    passes: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.passes is None):
+            raise InputError("--minutes, --passes", "exactly one of them says how long each may train", "both or none")
+        if (self.minutes or self.passes or 0) <= 0:
+            raise InputError("--minutes, --passes", "must be above 0", self.minutes or self.passes)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How far a run has come, as its newest checkpoint says. Validation and saving are no part of the seconds."""
+
+    epochs: int
+    steps: int
+    seconds: float
+    checkpoint: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a row's epochs are cut; made once, for it cannot change when a run goes on."""
+
+    epochs: int
+    steps_per_epoch: int | None  # None: as many as there are photos for
+
+
+def trained(run: Path) -> Trained | None:
+    """A run folder -> how far it is, None before its first checkpoint."""
+    newest = max((run / "checkpoints").glob("step-*/progress.json"), default=None)
+    if newest is None:
+        return None
+    progress = json.loads(newest.read_text(encoding="utf-8"))
+    seconds = sum(row["seconds"] for row in progress["rows"]) + progress["seconds"]
+    return Trained(progress["epoch"], progress["total_steps"], seconds, newest.parent)
+
+
+def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Sequence[str], budget: Budget) -> None:
+    """Trains a row until its budget is used up, going on where it stood; StepFailed if a training fails."""
+    plan = _plan(entry, steps, data, common, budget)
+    cut = [] if plan.steps_per_epoch is None else ["--steps-per-epoch", str(plan.steps_per_epoch)]
+    command = train_command(entry, run, data, [*common, *cut, *phases(entry, plan.epochs)])
+    epochs = plan.epochs
+    while (left := _left(run, budget)) > 0:
+        before = trained(run)
+        if before is not None and before.epochs >= epochs:  # it was quicker than thought
+            each = before.seconds / before.epochs
+            epochs = before.epochs + max(1, math.ceil(60 * left / each)) if budget.minutes else budget.passes or 0
+        limit = ["--minutes", f"{left:.3f}"] if budget.minutes else []
+        resume = ["--resume"] if (run / "config.json").is_file() else []
+        steps.run(TRAIN, [*command, "--epochs", str(epochs), *limit, *resume])
+        after = trained(run)
+        if after is None or (before is not None and after.steps <= before.steps):
+            raise StepFailed("the training ended without a further step")
+    steps.note("train", ["python", "-m", TRAIN, *command, "--epochs", str(epochs)], done=True)
+
+
+def _left(run: Path, budget: Budget) -> float:
+    """Minutes, or passes, that the budget still has for a run."""
+    now = trained(run)
+    if budget.passes is not None:
+        return budget.passes - (now.epochs if now else 0)
+    minutes = budget.minutes or 0.0
+    left = minutes - (now.seconds / 60 if now else 0.0)
+    return left if left > SLACK * minutes else 0.0
+
+
+def _plan(entry: Entry, steps: Steps, data: str | None, common: Sequence[str], budget: Budget) -> Plan:
+    """How to cut the budget into epochs: as decided before, else by the pace of a trial."""
+    path = steps.record.with_name("plan.json")
+    if path.is_file():
+        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+    if budget.passes is not None:
+        plan = Plan(budget.passes, None)
+    else:
+        trial = steps.record.with_name("trial")
+        shutil.rmtree(trial, ignore_errors=True)
+        # In the phase that most of the time goes to, which is the last one that the preset reaches.
+        train_options = entry.paper.train
+        first = NEVER if train_options.pretrain_epochs >= train_options.epochs else 0
+        short = ["--epochs", "2", "--steps-per-epoch", str(TRIAL_STEPS), "--pretrain-epochs", str(first)]
+        small = ["--val-count", "0", "--grid-rows", "0", "--keep", "1", "--checkpoint-minutes", "0"]
+        # The row's own options come last: they may say which phase it trains in.
+        command = train_command(entry, trial, data, [*common, *short, "--warmup-epochs", "0", *small])
+        steps.run(TRAIN, command)
+        with open(trial / "history.csv", encoding="utf-8") as file:
+            pace = float(list(csv.DictReader(file))[-1]["images_per_second"])
+        shutil.rmtree(trial)
+        batch = parse(command).config.data.batch
+        plan = Plan(EPOCHS, max(1, round(60 * (budget.minutes or 0.0) * pace / batch / EPOCHS)))
+    write_text(path, json.dumps(asdict(plan)) + "\n")
+    return plan

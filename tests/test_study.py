@@ -1,0 +1,261 @@
+"""What a study plans, records and goes on with; its child processes are stood in for, but for the last test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colorize_tf.errors import InputError
+from colorize_tf.flags import parse
+from colorize_tf.study.__main__ import main
+from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, phases, train_command
+from colorize_tf.study.results import best
+from colorize_tf.study.steps import StepFailed, Steps
+from colorize_tf.study.training import Budget, train, trained
+
+# === Rows ===
+
+
+def test_all_means_every_small_preset() -> None:
+    rows = entries(["all"], [])
+    assert [row.name for row in rows] == list(MODELS)
+    assert {"autoencoder", "unet", "eccv16", "siggraph17", "cyclegan", "mobile"} <= set(MODELS)
+    assert all(row.preset == f"{row.name}-small" for row in rows)
+    assert [row.name for row in rows if row.two_sets] == ["cyclegan"]
+
+
+def test_variants_and_rows_of_ones_own() -> None:
+    rows = entries(["unet"], ["taught=unet --encoder-weights 'my file.pth'"], variants=True, paper=True)
+    assert [row.name for row in rows] == ["unet", "unet-l1", "unet-gan", "taught"]
+    assert rows[1].flags == ("--pretrain-epochs", str(NEVER))
+    assert rows[3].flags == ("--encoder-weights", "my file.pth") and rows[3].preset == "unet"
+
+
+def test_every_variant_is_a_command_that_train_takes(tmp_path: Path) -> None:
+    for entry in entries(["all"], [], variants=True):
+        config = parse(train_command(entry, tmp_path, None, phases(entry, EPOCHS))).config
+        assert config.train.pretrain_epochs <= NEVER
+
+
+@pytest.mark.parametrize(
+    ("models", "row", "message"),
+    [
+        (["unett"], [], "--models: unknown name.*Did you mean unet"),
+        ([], ["a=nothing"], "--row: unknown name"),
+        ([], ["unet"], "--row: must look like NAME=MODEL OPTIONS"),
+        ([], ["a/b=unet"], "--row: must look like"),
+        (["unet"], ["unet=dcgan"], "--row: needs a name that no other row has"),
+    ],
+)
+def test_wrong_rows_are_refused(models: list[str], row: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        entries(models, row)
+
+
+@pytest.mark.parametrize(
+    ("model", "flags"),
+    [
+        ("unet", ["--pretrain-epochs", "4", "--warmup-epochs", "1"]),  # 20 and 1 of 100
+        ("scgan", ["--pretrain-epochs", "13"]),  # 40 of 60
+        ("mobile", ["--pretrain-epochs", "20", "--decay-from", "1"]),  # all of 100
+        ("cyclegan", ["--decay-from", "11"]),  # 101 of 200
+        ("autoencoder", []),
+    ],
+)
+def test_phases_keep_their_shares(model: str, flags: list[str]) -> None:
+    (entry,) = entries([model], [])
+    assert phases(entry, 20) == flags
+
+
+# === Child processes ===
+
+
+def test_a_step_is_done_once(tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text("[1]")
+    arguments = [str(tmp_path / "in.json"), str(tmp_path / "out.json")]
+    Steps(tmp_path / "row").once("tidy", "json.tool", arguments)
+    assert json.loads((tmp_path / "out.json").read_text()) == [1]
+    (tmp_path / "out.json").unlink()
+    Steps(tmp_path / "row").once("tidy", "json.tool", arguments)
+    assert not (tmp_path / "out.json").exists()
+    Steps(tmp_path / "row").once("tidy", "json.tool", arguments, of=7)  # of more training than before
+    assert (tmp_path / "out.json").exists()
+
+
+def test_a_failed_step_says_why_and_is_tried_again(tmp_path: Path) -> None:
+    steps = Steps(tmp_path / "row")
+    arguments = [str(tmp_path / "in.json"), str(tmp_path / "out.json")]
+    with pytest.raises(StepFailed, match=r"in\.json.*exit code"):
+        steps.once("tidy", "json.tool", arguments)
+    (tmp_path / "in.json").write_text("[1]")
+    Steps(tmp_path / "row").once("tidy", "json.tool", arguments)
+    assert (tmp_path / "out.json").exists()
+    assert "$ python -m json.tool" in (tmp_path / "row" / "log.txt").read_text()
+
+
+def test_the_line_that_commands_end_with_is_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed) as caught:
+        Steps(tmp_path / "row").run("colorize_tf.report", [str(tmp_path)])
+    assert str(caught.value).startswith("study: must be the folder of a study")
+    assert str(caught.value).endswith("(exit code 2)")
+
+
+# === Budgets ===
+
+
+class Trainer:
+    """Stands in for `train`: steps take `pace` seconds, and a call uses no more than a share of its --minutes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, pace: float, *, share: float = 1.0) -> None:
+        self.calls: list[list[str]] = []
+        self.pace, self.share = pace, share
+        monkeypatch.setattr(Steps, "run", lambda _, module, arguments: self(module, list(arguments)))
+
+    def __call__(self, module: str, arguments: list[str]) -> float:
+        assert module == "colorize_tf.train"
+        self.calls.append(arguments)
+        arguments = parse([one for one in arguments if one != "--resume"])
+        run, options = arguments.out, arguments.config.train
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "config.json").write_text("{}")
+        each = options.steps_per_epoch or 10
+        if run.name == "trial":
+            rate = arguments.config.data.batch / self.pace
+            (run / "history.csv").write_text(f"epoch,images_per_second\n1,1\n2,{rate}\n")
+            return 0.0
+        before = trained(run)
+        steps = before.steps if before else 0
+        room = self.share * 60 * options.minutes if options.minutes is not None else 1e9
+        steps = min(each * options.epochs, steps + max(1, int(room / self.pace)))
+        rows = [{"seconds": each * self.pace} for _ in range(steps // each)]
+        folder = run / "checkpoints" / f"step-{steps:08d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        rest = {"epoch": steps // each, "total_steps": steps, "seconds": steps % each * self.pace, "rows": rows}
+        (folder / "progress.json").write_text(json.dumps(rest))
+        return 0.0
+
+
+def flag(arguments: list[str], name: str) -> str:
+    return arguments[len(arguments) - 1 - arguments[::-1].index(name) + 1]
+
+
+def test_minutes_are_cut_into_epochs_by_the_pace_of_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(monkeypatch, pace=0.5)
+    (entry,) = entries(["unet"], [])
+    train(entry, Steps(tmp_path / "work"), tmp_path / "run", "folder:photos", [], Budget(minutes=10))
+    trial, first = trainer.calls
+    assert (flag(trial, "--pretrain-epochs"), flag(trial, "--warmup-epochs")) == ("0", "0")  # the dearer phase
+    assert (flag(first, "--epochs"), flag(first, "--steps-per-epoch")) == ("20", "60")  # 20 x 60 x 0.5 s
+    assert flag(first, "--pretrain-epochs") == "4" and "--resume" not in first
+    now = trained(tmp_path / "run")
+    assert now is not None and (now.epochs, now.seconds) == (20, 600)
+    assert not (tmp_path / "work" / "trial").exists()
+
+
+def test_what_is_left_of_the_budget_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(monkeypatch, pace=0.5, share=0.8)  # the rest goes to validation, which is not training
+    (entry,) = entries(["autoencoder"], [])
+    train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(minutes=10))
+    _, first, *more = trainer.calls
+    assert more and "--resume" not in first and all("--resume" in call for call in more)
+    now = trained(tmp_path / "run")
+    assert now is not None and now.seconds > 0.98 * 600
+
+    trainer.pace = 0.1  # the machine has become quicker: the epochs planned are over early, others follow
+    train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(minutes=20))
+    now = trained(tmp_path / "run")
+    assert now is not None and now.epochs > 20
+    assert {flag(call, "--steps-per-epoch") for call in trainer.calls[1:]} == {"60"}
+
+
+def test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(monkeypatch, pace=0.5)
+    (entry,) = entries(["mobile"], [])
+    train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=3))
+    (call,) = trainer.calls
+    assert (flag(call, "--epochs"), flag(call, "--pretrain-epochs")) == ("3", "3")
+    assert "--minutes" not in call and "--steps-per-epoch" not in call
+    train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=3))
+    assert len(trainer.calls) == 1
+
+
+def test_a_training_that_gets_nowhere_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Steps, "run", lambda *_: 0.0)
+    (entry,) = entries(["mobile"], [])
+    with pytest.raises(StepFailed, match="without a further step"):
+        train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=3))
+
+
+@pytest.mark.parametrize("budget", [{}, {"minutes": 1.0, "passes": 1}, {"minutes": 0.0}, {"passes": -1}])
+def test_a_budget_is_one_positive_number(budget: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="--minutes, --passes"):
+        Budget(**budget)
+
+
+# === The best ===
+
+
+def judged(name: str, low: float, colourful: float, distance: float | None, gap: float = 20.0) -> dict[str, Any]:
+    metrics = {"colourfulness": {"mean": colourful}, "colourfulness_gap": {"mean": gap}}
+    return {"name": name, "gain": {"low": low}, "metrics": metrics, "frechet": distance and {"value": distance}}
+
+
+def test_the_best_is_lively_and_better_than_gray() -> None:
+    timid, wrong = judged("timid", 0.5, 5.0, 1.0), judged("wrong", -0.1, 30.0, 2.0)
+    good, better = judged("good", 0.1, 20.0, 9.0), judged("better", 0.1, 20.0, 8.0)
+    assert best([timid, wrong, good, better, {"name": "failed"}]) == "better"
+    assert best([timid, wrong]) is None
+    assert best([judged("a", 0.1, 20.0, None, gap=9.0), judged("b", 0.1, 20.0, None, gap=8.0)]) == "b"
+
+
+# === Command ===
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "unet", "--passes", "1"], "--data: names the photos and is required"),
+        (["--models", "unet", "--data", "folder:nowhere", "--passes", "1"], "folder: must name an existing folder"),
+        (["--models", "unet", "--data", "folder:x", "--passes", "1", "--", "--no-such"], "command line: unknown name"),
+        (["--models", "cyclegan", "--sets", "folder:x", "--passes", "1"], "--sets: must be two sources"),
+        (["--models", "--passes", "1"], "--models, --row: must name something"),
+    ],
+)
+def test_bad_input_is_one_line_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    assert main([*arguments[:cut], "--out", str(tmp_path / "s"), *arguments[cut:]]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.fixture
+def smoke(tmp_path: Path) -> Callable[..., int]:
+    shares = ["--smoke", "--passes", "1", "--test-share", "0.4", "--val-share", "0.2"]
+    return lambda *arguments: main([*arguments, *shares, "--out", str(tmp_path / "study")])
+
+
+@pytest.mark.slow
+def test_a_whole_study(smoke: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["--models", "autoencoder", "cyclegan", "--row", "broken=autoencoder --init-from nowhere"]
+    assert smoke(*rows) == 0
+    shown, said = capsys.readouterr()
+    assert "broken: --init-from: does not exist" in said
+    results = json.loads((tmp_path / "study" / "results.json").read_text())
+    by_name = {row["name"]: row for row in results["rows"]}
+    assert by_name["autoencoder"]["metrics"]["psnr"]["count"] > 0 and by_name["autoencoder"]["export"]["bytes"] > 0
+    assert by_name["cyclegan"]["translations"][0]["cycle"]["mean"] > 0 and "metrics" not in by_name["cyclegan"]
+    assert "does not exist" in by_name["broken"]["failure"] and "no result" in shown
+    page = (tmp_path / "study" / "comparison.html").read_text()
+    assert page.count("data:image/jpeg;base64") == 1 and "http" not in page.replace("http://www.w3.org", "")
+
+    before = (tmp_path / "study" / "work" / "autoencoder" / "log.txt").read_text()
+    assert smoke(*rows) == 0  # only what failed is tried again
+    assert (tmp_path / "study" / "work" / "autoencoder" / "log.txt").read_text() == before
+    assert (tmp_path / "study" / "work" / "broken" / "log.txt").read_text().count("$ python") == 2
