@@ -1,0 +1,104 @@
+"""A classifier of several labels on the encoder of a colorization network: what colouring has taught about things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from colorize_tf.errors import InputError
+from colorize_tf.summary import Statistic, statistic
+
+__all__ = ["FAST", "SLOW", "Scores", "encoder", "fine_tune", "fit_head", "look", "score"]
+
+Floats = NDArray[np.float32]
+
+BATCH = 32
+FAST, SLOW = 1e-3, 1e-4  # learning rates of Adam: of what is new, and of what has learnt before
+THRESHOLD = 0.5  # above which a label is given
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well labels were told, in 0..1; each label counts the same in the first two."""
+
+    average_precision: float  # mean over the labels that occur
+    f1: float  # mean over the labels that occur, a label given where its probability is above a half
+    accuracy: Statistic  # share of the photos whose likeliest label is one of theirs
+    photos: int
+
+
+def encoder(model: keras.Model) -> keras.Model:
+    """A colorization network -> its generator's input to float32 [B,D], the mean over pixels of its innermost features.
+
+    Innermost is the widest of the smallest maps, the last of several: a decoder narrows before it enlarges.
+    """
+    generator = model.generator
+    # What a layer takes, not what it gives: a network within the network names as its own the tensors inside it.
+    layers_alone = [step for step in generator.operations if not isinstance(step, keras.Model)]
+    taken = [tensor for step in layers_alone for tensor in keras.tree.flatten(step.input)]
+    maps = [tensor for tensor in taken if len(tensor.shape) == 4]
+    probe = np.zeros((1, model.size, model.size, generator.inputs[0].shape[-1]), np.float32)
+    # Many networks take any size, so the sizes of their maps are known only once a picture has gone through.
+    shapes = [found.shape for found in keras.Model(generator.input, maps)(probe, training=False)]
+    last = min(range(len(maps)), key=lambda at: (shapes[at][1], -shapes[at][3], -at))
+    pooled = layers.GlobalAveragePooling2D(dtype="float32", name="pooled")(maps[last])
+    return keras.Model(generator.input, pooled, name="encoder")
+
+
+def look(network: keras.Model, x: Floats) -> Floats:
+    """Inputs [N,...] -> features or probabilities float32 [N,D], in inference mode."""
+    return np.concatenate(
+        [ops.convert_to_numpy(network(x[i : i + BATCH], training=False)) for i in range(0, len(x), BATCH)]
+    )
+
+
+def fit_head(features: Floats, y: Floats, steps: int, seed: int) -> keras.Model:
+    """Features [N,D] and labels [N,C] of 0 and 1 -> one layer from features to probabilities, taught for `steps`."""
+    keras.utils.set_random_seed(seed)
+    normal = layers.Normalization()  # features differ in scale by what they come from: one rate must suit all
+    normal.adapt(features)
+    head = keras.Sequential([keras.Input(features.shape[1:]), normal, layers.Dense(y.shape[1], activation="sigmoid")])
+    return _taught(head, features, y, steps, seed, FAST)
+
+
+def fine_tune(
+    body: keras.Model, head: keras.Model, x: Floats, y: Floats, steps: int, seed: int, rate: float = SLOW
+) -> keras.Model:
+    """An encoder, and a head taught on its features, which comes first (arXiv:2202.10054) -> both, taught together."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input(x.shape[1:])
+    return _taught(keras.Model(inputs, head(body(inputs))), x, y, steps, seed, rate)
+
+
+def _taught(network: keras.Model, x: Floats, y: Floats, steps: int, seed: int, rate: float) -> keras.Model:
+    network.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
+    random = np.random.default_rng(seed)
+    for _ in range(steps):
+        chosen = random.integers(0, len(x), BATCH)
+        batch = x[chosen]
+        if batch.ndim == 4 and random.random() < 0.5:
+            batch = batch[:, :, ::-1]  # mirrored: the photos are few
+        network.train_on_batch(batch, y[chosen])
+    return network
+
+
+def score(probabilities: Floats, truth: Floats) -> Scores:
+    """Probabilities and labels of 0 and 1 [N,C] -> scores, by scikit-learn."""
+    try:
+        from sklearn.metrics import average_precision_score, f1_score
+    except ImportError:
+        remedy = "Install it with: pip install 'colorize-tf[train]'"
+        raise InputError("transfer", "needs scikit-learn", "none installed", remedy) from None
+    occurs = truth.any(axis=0)
+    given, wanted = probabilities[:, occurs], truth[:, occurs]
+    hits = wanted[np.arange(len(wanted)), given.argmax(axis=1)]
+    return Scores(
+        float(average_precision_score(wanted, given, average="macro")),
+        float(f1_score(wanted, given > THRESHOLD, average="macro", zero_division=0)),
+        statistic(hits.tolist()),
+        len(truth),
+    )

@@ -1,0 +1,167 @@
+"""Labels taught to encoders: scores by hand, the innermost features, and the command on folders of classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize_tf.classify import encoder, fine_tune, fit_head, look, score
+from colorize_tf.errors import InputError
+from colorize_tf.models import build
+from colorize_tf.transfer import labels_of, main, multi_hot
+
+from .conftest import colourful
+from .test_predict import make_run
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dark and bright photos in a folder each."""
+    folder = tmp_path_factory.mktemp("classes")
+    for index in range(40):
+        name = "bright" if index % 2 else "dark"
+        (folder / name).mkdir(exist_ok=True)
+        picture = colourful(index) // 3 + (150 if index % 2 else 0)
+        Image.fromarray(picture.astype(np.uint8)).save(folder / name / f"{index:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "run", "autoencoder")
+
+
+# === Labels ===
+
+
+def test_labels_become_numbers() -> None:
+    y, names = multi_hot(["cat|dog", "dog", "", "dog|cat|bird"], fewest=2)
+    assert names == ("cat", "dog")
+    assert y.tolist() == [[1, 1], [0, 1], [0, 0], [1, 1]]
+    assert multi_hot(["a"], fewest=2)[0].shape == (1, 0)
+
+
+def test_a_file_of_labels(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"file": "a.jpg", "cls": "sea"}\n{"file": "b.jpg", "labels": ["cat", "dog"]}\n{"file": "c.jpg"}\n')
+    assert labels_of(path) == {"a.jpg": "sea", "b.jpg": "cat|dog", "c.jpg": ""}
+    path.write_text('{"name": "a.jpg"}\n')
+    with pytest.raises(InputError, match="--labels: must be JSON lines"):
+        labels_of(path)
+
+
+# === Scores ===
+
+
+def test_scores_by_hand() -> None:
+    truth = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 0]], np.float32)
+    told = np.array([[0.9, 0.2, 0.99], [0.6, 0.4, 0.0], [0.7, 0.8, 0.0], [0.1, 0.1, 0.0]], np.float32)
+    found = score(told, truth)
+    # The third label never occurs and counts nowhere. First: ranks 1, 2 of its photos are both right. Second: 1 and 2.
+    assert found.average_precision == pytest.approx(1.0)
+    # First: 2 right, 1 wrong, none missed: 4/5. Second: 1 right, none wrong, 1 missed: 2/3.
+    assert found.f1 == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert found.accuracy.mean == pytest.approx(2 / 4) and found.photos == 4
+    worse = score(told[::-1], truth)
+    assert worse.average_precision < 0.8
+
+
+# === Encoders ===
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "width"),
+    [("autoencoder", 1, 32), ("eccv16", 1, 32), ("siggraph17", 4, 32), ("pix2pix-rgb", 3, 32)],
+)
+def test_the_innermost_features_are_found(name: str, channels: int, width: int) -> None:
+    model = build(name, size=32, base_width=4)
+    body = encoder(model)
+    assert body.output_shape == (None, width)
+    x = np.random.default_rng(0).normal(size=(2, 32, 32, channels)).astype(np.float32)
+    assert np.ptp(look(body, x), axis=0).max() > 0
+
+
+def test_a_backbone_is_an_encoder() -> None:
+    body = encoder(build("unet", size=32, encoder_width=4, decoder_width=4, base_width=4))
+    assert body.output_shape == (None, 32)
+
+
+def test_frozen_leaves_the_encoder_alone_and_fine_tuning_does_not() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(64, 32, 32, 1)).astype(np.float32)
+    x[:32] += 1.5
+    y = np.stack([np.arange(64) < 32, np.arange(64) >= 32], axis=1).astype(np.float32)
+    body = encoder(build("autoencoder", size=32, base_width=4))
+    before = [np.array(weight) for weight in body.get_weights()]
+    head = fit_head(look(body, x), y, steps=200, seed=1)
+    assert all(np.array_equal(a, b) for a, b in zip(before, body.get_weights(), strict=True))
+    assert score(look(head, look(body, x)), y).average_precision > 0.95
+    network = fine_tune(body, head, x, y, steps=3, seed=1)
+    assert isinstance(network, keras.Model)
+    moved = [not np.array_equal(a, b) for a, b in zip(before, body.get_weights(), strict=True)]
+    assert sum(moved) > len(moved) / 2
+
+
+# === Command ===
+
+
+def test_every_start_and_share_has_a_row(
+    run: Path, classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    options = [
+        "--data",
+        f"folder:{classes}",
+        "--fewest",
+        "3",
+        "--steps",
+        "3",
+        "--shares",
+        "0.3",
+        "1",
+        "--out",
+        str(out),
+    ]
+    assert main([str(run), *options]) == 0
+    shown = capsys.readouterr().out
+    result = json.loads((out / "transfer.json").read_text())
+    assert result["labels"] == ["bright", "dark"]
+    rows = [(row["start"], row["encoder"], row["share"]) for row in result["results"]]
+    assert rows == [(s, e, n) for n in (1.0, 0.3) for s in ("colorization", "chance") for e in ("frozen", "fine-tuned")]
+    assert result["results"][0]["photos"] > result["results"][-1]["photos"] > 0
+    assert shown.count("| colorization |") == 4
+    with Image.open(out / "curves.png") as curves:
+        assert curves.size[0] > 300
+
+    assert main([str(run), *options]) == 2
+    assert "--out: holds a result already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shares", "0"], "--shares: must be above 0"),
+        (["--fewest", "1000"], "--fewest: must leave at least two labels"),
+        (["--imagenet", "none.npz"], "--imagenet: needs a network that takes such an encoder"),
+        (["--labels", "nowhere.jsonl"], "--labels: must be JSON lines"),
+        (["--steps", "0"], "--steps: must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_line(
+    run: Path, classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main([str(run), "--data", f"folder:{classes}", "--out", str(tmp_path / "out"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and message in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_without_labels_are_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(colourful(1)).save(tmp_path / "a.png")
+    assert main([str(run), "--data", f"folder:{tmp_path}", "--out", str(tmp_path / "out")]) == 2
+    assert "--data: has photos without labels" in capsys.readouterr().err
