@@ -419,6 +419,14 @@ def test_scenes_are_repeatable_varied_and_colourful():
     assert set(photos.hashes[:5]) == set(open_source("synthetic:5,seed=3,size=48x64").hashes)
 
 
+def test_a_sample_is_always_the_same_and_in_order(photo_folder):
+    photos = open_source(f"folder:{photo_folder}")
+    names = photos.sample(7).names.tolist()
+    assert names == photos.sample(7).names.tolist() == sorted(set(names)) and len(names) == 7
+    assert names != photos.take(7).names.tolist()
+    assert photos.sample(100).names.tolist() == photos.names.tolist()
+
+
 def test_unpaired_sets_keep_their_sizes(photo_folder):
     both = open_unpaired(f"unpaired:folder:{photo_folder} | synthetic:10,size=32x32")
     assert isinstance(both, Unpaired)

@@ -22,8 +22,9 @@ from PIL import Image
 
 from colorize_tf import checkpoints
 from colorize_tf.config import load_config
+from colorize_tf.errors import InputError
 from colorize_tf.families import FAMILIES
-from colorize_tf.models import build
+from colorize_tf.models import build, model_class
 from colorize_tf.predict import load_run
 from colorize_tf.presets import PRESETS
 from colorize_tf.train import main
@@ -268,6 +269,21 @@ def test_smoke_of_every_network_runs_on_generated_pictures(preset: str, tmp_path
     best = PRESETS[preset].config.train.best_metric
     assert f"2 of 2 epochs, 8 steps; best {best} " in capsys.readouterr().out
     assert load_run(tmp_path / "run").config.preset == preset
+
+
+@pytest.mark.parametrize(("most", "looked_at"), [(3, 3), (10_000, 10)])
+def test_a_network_looks_at_so_many_photos_at_most_beforehand(most: int, looked_at: int, tmp_path: Path, monkeypatch):
+    seen = []
+
+    def look(self, batches):
+        seen.extend(picture for _, pictures in batches for picture in pictures)
+        raise InputError("prepare", "is over", len(seen))  # what follows is tested elsewhere
+
+    monkeypatch.setattr(model_class("eccv16"), "prepare", look)
+    monkeypatch.setattr("colorize_tf.train.PREPARED_FROM", most)
+    words = "--preset eccv16 --smoke --data synthetic:10,size=40x40 --val-share 0 --test-share 0"
+    assert main([*words.split(), "--out", str(tmp_path / "run")]) == 2
+    assert len(seen) == looked_at
 
 
 def test_folder_of_other_things_is_not_overwritten(data: list[str], tmp_path: Path, capsys):
