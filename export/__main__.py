@@ -52,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
     shape = result.add_mutually_exclusive_group()
     shape.add_argument("--size", metavar="HxW", help="height and width of the input (default: as trained)")
     shape.add_argument("--dynamic", action="store_true", help="take any size that is a multiple of the network's steps")
+    add("--translate", action="store_true", help="RGB in and out, from a run that translates pictures of two sets")
+    add("--back", action="store_true", help="the same from the second set into the first")
+    add("--domain", type=int, metavar="N", help="of pictures of this class, from a run that was told classes")
     add("--data", metavar="SOURCE", help="photos to compare the file on (default: the run's own, unseen ones first)")
     add("--photos", type=int, default=50, metavar="N", help="at most so many of them (%(default)s)")
     add("--run-data", metavar="SOURCE", help="where the run's own photos are now (default: where they were)")
@@ -87,10 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     run = load_run(given.run)
     load_tensorflow()
-    from .source import open_source_graph, refuse_what_int8_breaks
+    from .source import Task, open_source_graph, refuse_what_breaks
 
-    source = open_source_graph(run, size, free=given.dynamic)
-    refuse_what_int8_breaks(source, recipe)
+    # What cannot colorize is a translator.
+    task = Task(given.translate or given.back or not hasattr(run.model, "colorize"), given.back, given.domain)
+    source = open_source_graph(run, size, free=given.dynamic, task=task)
+    refuse_what_breaks(source, recipe)
     content, card, report = _export(given, recipe, source)
 
     from .report import listing
@@ -112,7 +117,8 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
 
     learnt = source.run.config.data
     data = replace(learnt, data=given.run_data or learnt.data)
-    calibration, judged = choose_photos(data, (given.calibration if recipe.static else 0, given.photos), given.data)
+    counts = given.calibration if recipe.static else 0, given.photos
+    calibration, judged = choose_photos(data, counts, given.data, back=given.back)
     intake = source.intake
     samples = [scene.inputs for scene in make_scenes(calibration, intake)]
     tuned = fine_tune(source, samples, steps=given.steps) if recipe.fine_tuned else source
@@ -129,6 +135,7 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
         recipe=recipe.name,
         height=height,
         width=width,
+        kind="translate" if source.task.translates else "colorize",
         ab_scale=scenes[0].truth.shape[0] // wanted[0].shape[1],
         fit="pad" if intake.size is None else "squash",
         multiple=intake.multiple,
@@ -158,6 +165,8 @@ def _check(given: argparse.Namespace) -> None:
         raise InputError("--out", "exists already", str(given.out), "Name another file or add --overwrite.")
     if not given.out.parent.is_dir():
         raise InputError("--out", "must lie in a folder that exists", str(given.out))
+    if given.domain is not None and (given.back or not given.translate):
+        raise InputError("--domain", "goes with --translate, not with --back", given.domain)
     for name in ("photos", "calibration", "steps"):
         if getattr(given, name) < 1:
             raise InputError(f"--{name}", "must be at least 1", getattr(given, name))

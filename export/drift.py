@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from colorize_tf.colorspace import AB_RANGE, gamut_clip, lab_to_rgb
+from colorize_tf.colorspace import AB_RANGE, gamut_clip, lab_to_rgb, rgb_to_lab
 from colorize_tf.metrics import psnr
 
-__all__ = ["Drift", "measure_drift", "picture"]
+__all__ = ["Drift", "measure_drift", "measure_rgb_drift", "picture"]
 
 IDENTICAL = 100.0  # dB, said of equal pictures: a mean over infinities would tell nothing
 GRAY = 1.0  # Lab units: a network whose mean chroma is below paints nothing that could be lost
@@ -32,12 +32,25 @@ class Drift:
 
 def measure_drift(lumas: Sequence[np.ndarray], wanted: Sequence[np.ndarray], given: Sequence[np.ndarray]) -> Drift:
     """CIE L [1,H,W,1] and ab [1,h,w,2] of the network and of the file, for each photo -> how far they are apart."""
-    rgb, ab = [], []
-    for luma, right, answer in zip(lumas, wanted, given, strict=True):
-        rgb.append(min(IDENTICAL, psnr(picture(luma, right), picture(luma, answer))))
+    pictures = [[picture(luma, ab) for luma, ab in zip(lumas, side, strict=True)] for side in (wanted, given)]
+    return _drift(pictures, (wanted, given))
+
+
+def measure_rgb_drift(wanted: Sequence[np.ndarray], given: Sequence[np.ndarray]) -> Drift:
+    """RGB in 0..1 [1,H,W,3] of the network and of the file, for each picture -> how far they are apart."""
+    clipped = [[one[0].clip(0.0, 1.0) for one in side] for side in (wanted, given)]
+    pictures = [[(one * 255.0 + 0.5).astype(np.uint8) for one in side] for side in clipped]
+    return _drift(pictures, [[rgb_to_lab(one)[..., 1:] for one in side] for side in clipped])
+
+
+def _drift(pictures: Sequence[Sequence[np.ndarray]], colours: Sequence[Sequence[np.ndarray]]) -> Drift:
+    """Pictures uint8 [H,W,3], and ab in Lab units, each of the network and of the file -> how far they are apart."""
+    rgb = [min(IDENTICAL, psnr(*pair)) for pair in zip(*pictures, strict=True)]
+    ab = []
+    for right, answer in zip(*colours, strict=True):
         error = np.square(right.astype(np.float64) - answer).mean()
         ab.append(min(IDENTICAL, 10 * np.log10((2 * AB_RANGE) ** 2 / max(error, 1e-12))))
-    chroma, other = (float(np.mean([_chroma(one) for one in side])) for side in (wanted, given))
+    chroma, other = (float(np.mean([_chroma(one) for one in side])) for side in colours)
     ratio = other / chroma if chroma >= GRAY else 1.0
     worst_rgb, worst_ab = float(np.min(rgb)), float(np.min(ab))
     return Drift(len(rgb), float(np.mean(rgb)), worst_rgb, float(np.mean(ab)), worst_ab, chroma, ratio)

@@ -22,7 +22,7 @@ RUNTIMES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "onnxruntime")
 
 
 def probe(runtime: str, model: str, scenes: list[dict[str, np.ndarray]], threads: int = 1, seconds: float = 0.0) -> Any:
-    """A file and inputs by name -> (answers of the output `ab`, what was measured)."""
+    """A file and inputs by name -> (what it answers, what was measured)."""
     opened = Onnx if runtime == "onnxruntime" else Tflite
     opened.load(runtime)
     before = peak_memory()
@@ -65,7 +65,7 @@ class Tflite:
             self.interpreter = self.load(runtime)(model_path=model, num_threads=threads)
         signature = self.interpreter.get_signature_runner(next(iter(self.interpreter.get_signature_list())))
         self.inputs = {name: detail["index"] for name, detail in signature.get_input_details().items()}
-        self.output = signature.get_output_details()["ab"]["index"]
+        (self.output,) = (detail["index"] for detail in signature.get_output_details().values())
         self.shapes: dict[str, tuple[int, ...]] = {}
 
     def run(self, scene: dict[str, np.ndarray]) -> np.ndarray:
@@ -124,7 +124,7 @@ class Onnx:
         return self.again()
 
     def again(self) -> np.ndarray:
-        return self.session.run(["ab"], self.scene)[0]
+        return self.session.run(None, self.scene)[0]
 
     def delegated(self) -> dict[str, int]:
         return {}

@@ -1,4 +1,4 @@
-"""The photos of a run as inputs of a file: CIE L, and hints and vividness where the network takes them."""
+"""The photos of a run as inputs of a file: CIE L, and hints and vividness where the network takes them; or RGB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from colorize_tf.colorspace import encode_ab, rgb_to_lab
 from colorize_tf.config import DataConfig
-from colorize_tf.datasets import Photos, open_source
+from colorize_tf.datasets import Photos, Unpaired, open_source
 from colorize_tf.splits import open_splits
 
 __all__ = ["Intake", "Pick", "Scene", "choose_photos", "make_scenes"]
@@ -42,16 +42,17 @@ class Scene:
 
 
 def choose_photos(
-    data: DataConfig, counts: tuple[int, int], judged_on: str | None = None
+    data: DataConfig, counts: tuple[int, int], judged_on: str | None = None, *, back: bool = False
 ) -> tuple[list[Pick], list[Pick]]:
     """A run's data -> at most so many photos to measure ranges on, and so many others to judge files by.
 
     The first are of those that the run's network learnt from. The others are those of the source `judged_on`, else of
-    the run's own first of all those that it did not learn from.
+    the run's own first of all those that it did not learn from. Of two sets it is the first, or with `back` the other.
     """
     measured, judged = counts
     # With other photos to judge by, and no ranges to measure, the run's own may be gone.
-    splits = open_splits(data) if measured or judged_on is None else {}
+    opened = open_splits(data) if measured or judged_on is None else {}
+    splits = {name: _side(photos, back) for name, photos in opened.items()}
     learnt = splits.get("train", ())
     rest = [(learnt, int(index)) for index in np.random.default_rng(0).permutation(len(learnt))]
     if judged_on is not None:
@@ -68,12 +69,18 @@ def make_scenes(picks: Sequence[Pick], intake: Intake) -> list[Scene]:
     return [_scene(*pick, position, intake) for position, pick in enumerate(picks)]
 
 
+def _side(photos: Photos | Unpaired, back: bool) -> Photos:
+    if isinstance(photos, Unpaired):
+        return photos.b if back else photos.a
+    return photos
+
+
 def _scene(photos: Photos, index: int, position: int, intake: Intake) -> Scene:
     photo = Image.fromarray(photos.image(index))
     height, width = intake.size or _free_size(photo.height, photo.width, intake)
     truth = np.asarray(ImageOps.fit(photo, (width, height), Image.Resampling.BICUBIC))
     lab = rgb_to_lab(truth.astype(np.float32) / 255.0)
-    made = {"luma": lab[None, ..., :1]}
+    made = {"rgb": truth[None] / np.float32(255)} if "rgb" in intake.inputs else {"luma": lab[None, ..., :1]}
     if "hints" in intake.inputs:
         made["hints"] = _hints(lab, HINTS * (position % 2), seed=position)[None]
     if "vivid" in intake.inputs:

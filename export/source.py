@@ -1,10 +1,13 @@
-"""A run as the graph that every exported file holds: CIE L in, ab in Lab units out, whatever network is inside."""
+"""A run as the graph that an exported file holds: CIE L in, ab in Lab units out, whatever network is inside.
+
+A network that translates has RGB at both ends.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +19,38 @@ import tensorflow as tf
 from colorize_tf.errors import InputError
 from colorize_tf.models.blocks import InstanceNorm
 from colorize_tf.predict import Run
+from colorize_tf.translate import through
 
 from .recipes import Recipe
 from .scenes import Intake
 
-__all__ = ["INPUTS", "Source", "open_source_graph", "refuse_what_int8_breaks"]
+__all__ = ["INPUTS", "Source", "Task", "open_source_graph", "refuse_what_breaks"]
 
-INPUTS = {"luma": 1, "hints": 3, "vivid": 0}  # what a file may take, with its channels; vivid is a single number
+# What a file may take, with its channels; vivid is a single number.
+INPUTS = {"luma": 1, "hints": 3, "vivid": 0, "rgb": 3}
 SIGNATURE = "serving_default"  # the key that hosts look for first
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a file is to do: give ab for L, or translate pictures of set A into set B, or `back`, or of a class."""
+
+    translates: bool = False
+    back: bool = False
+    domain: int | None = None
+
+    @property
+    def output(self) -> str:
+        """The name of what comes out."""
+        return "translated" if self.translates else "ab"
+
+    def function(self, model: keras.Model, name: str) -> Callable[..., Any]:
+        """A network and its name -> the function that does it, its arguments named as in `INPUTS`."""
+        if self.translates:
+            return through(model, name, back=self.back, domain=self.domain)
+        if not hasattr(model, "colorize"):
+            raise InputError("RUN", "must hold a network that gives ab for L", name)
+        return model.colorize
 
 
 @dataclass(frozen=True)
@@ -34,10 +61,11 @@ class Source:
     model: keras.Model
     intake: Intake
     endpoint: Any
+    task: Task = Task()
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Inputs by name (see `INPUTS`), float32 -> ab float32 [1,h,w,2] in Lab units, as Keras computes it."""
-        answer: np.ndarray = self.endpoint(*(inputs[name] for name in self.intake.inputs))["ab"].numpy()
+        """Inputs by name (see `INPUTS`), float32 -> what Keras computes: ab float32 [1,h,w,2] in Lab units, or RGB."""
+        answer: np.ndarray = self.endpoint(*(inputs[name] for name in self.intake.inputs))[self.task.output].numpy()
         return answer
 
     def copy(self) -> Source:
@@ -46,10 +74,10 @@ class Source:
         model.set_weights(self.model.get_weights())
         if self.intake.size != (self.model.size, self.model.size):
             _free_size(model)
-        return replace(self, model=model, endpoint=_endpoint(model, self.intake))
+        return replace(self, model=model, endpoint=_endpoint(model, self.intake, self.task))
 
     def networks(self) -> dict[str, keras.Model]:
-        """The attributes of the model that are networks of layers and take part in `colorize`."""
+        """The attributes of the model that are networks of layers and take part in the answer."""
         taking_part = {id(variable) for variable in self.endpoint.get_concrete_function().variables}
         return {
             name: network
@@ -67,11 +95,10 @@ class Source:
         archive.write_out(str(folder), verbose=False)
 
 
-def open_source_graph(run: Run, size: tuple[int, int] | None, *, free: bool = False) -> Source:
+def open_source_graph(run: Run, size: tuple[int, int] | None, *, free: bool = False, task: Task = Task()) -> Source:
     """A run -> its network for pictures of `size`, else of the size it was trained on; `free` for any size."""
     model = _without_noise(run.model)
-    if not hasattr(model, "colorize"):
-        raise InputError("RUN", "must hold a network that gives ab for L", run.config.model.name)
+    taken = inspect.signature(task.function(model, run.config.model.name)).parameters
     trained = int(model.size)
     multiple = int(getattr(model, "multiple", trained))
     if size is not None and any(length < multiple or length % multiple for length in size):
@@ -79,37 +106,40 @@ def open_source_graph(run: Run, size: tuple[int, int] | None, *, free: bool = Fa
         raise InputError("--size", f"must be multiples of {multiple} for {run.config.model.name}", given)
     if free or (size is not None and size != (trained, trained)):
         _free_size(model)
-    taken = inspect.signature(model.colorize).parameters
     inputs = tuple(name for name in INPUTS if name in taken)
     short = int(getattr(model, "short_side", trained))  # a network for any size may see more than it learnt on
     intake = Intake(None if free else size or (trained, trained), multiple, short, inputs)
-    source = Source(run, model, intake, _endpoint(model, intake))
+    source = Source(run, model, intake, _endpoint(model, intake, task), task)
     _refuse_state(source)
     return source
 
 
-def refuse_what_int8_breaks(source: Source, recipe: Recipe) -> None:
-    """Raises an InputError for a network that 8-bit activations are known to ruin."""
+def refuse_what_breaks(source: Source, recipe: Recipe) -> None:
+    """Raises an InputError for a network that 8-bit activations are known to ruin, or that cannot be fine-tuned."""
     if recipe.activations != "int8":
         return
+    if recipe.fine_tuned and source.task.translates:
+        raise InputError("--recipe", "tunes networks that colorize", recipe.name, "Take static_wi8_ai8.")
     networks = source.networks().values()
     found = [layer.name for network in networks for layer in network.layers if isinstance(layer, InstanceNorm)]
     if found:
         raise InputError(
             "--recipe", "cannot hold instance normalisation: its means and squares, taken anew from every picture, "
             "need more than 8 bits (4 dB of signal to noise were left when measured)", f"{recipe.name}, {found[0]}",
-            "Take dynamic_wi8, or train with --norm batch.",
+            "Take dynamic_wi8" + (", or train with --norm batch." if hasattr(source.model, "norm") else "."),
         )  # fmt: skip
 
 
-def _endpoint(model: keras.Model, intake: Intake) -> Any:
+def _endpoint(model: keras.Model, intake: Intake, task: Task) -> Any:
+    function = task.function(model, model.name)
     height, width = intake.size or (None, None)
     shapes = {name: (1, height, width, channels) if channels else (1,) for name, channels in INPUTS.items()}
     signature = [tf.TensorSpec(shapes[name], tf.float32, name=name) for name in intake.inputs]
 
     @tf.function(input_signature=signature, autograph=False)
     def endpoint(*values: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"ab": tf.identity(model.colorize(**dict(zip(intake.inputs, values, strict=True))), name="ab")}
+        answer = function(**dict(zip(intake.inputs, values, strict=True)))
+        return {task.output: tf.identity(answer, name=task.output)}
 
     endpoint.get_concrete_function()
     return endpoint

@@ -34,7 +34,7 @@ def runs(content: bytes, samples: Sequence[Mapping[str, np.ndarray]]) -> Iterato
 
 def of_one_shape(samples: Sequence[Mapping[str, np.ndarray]]) -> list[list[int]]:
     """Inputs by name -> groups of their indices, those of pictures of one size together."""
-    groups: dict[tuple[int, ...], list[int]] = {}
+    groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for index, sample in enumerate(samples):
-        groups.setdefault(sample["luma"].shape, []).append(index)
+        groups.setdefault(tuple(value.shape for value in sample.values()), []).append(index)
     return list(groups.values())

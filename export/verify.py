@@ -19,7 +19,7 @@ from colorize_tf import metrics
 from colorize_tf.errors import shorten
 
 from . import probe
-from .drift import Drift, measure_drift, picture
+from .drift import Drift, measure_drift, measure_rgb_drift, picture
 from .flatbuffer import defects
 from .recipes import CHROMA_TOLERANCE, Recipe
 from .report import Report, Verdict
@@ -41,7 +41,7 @@ def verify(
     runtime: str = "ai-edge-litert",
     elsewhere: Sequence[str] = ("tensorflow", "tflite-runtime"),
 ) -> Report:
-    """Model file, its recipe, photos and the ab that the network gives for each -> what there is to know of it."""
+    """Model file, its recipe, photos and what the network gives for each -> what there is to know of it."""
     failures = defects(content) if runtime == "ai-edge-litert" else []
     found: dict[str, Any] = {"recipe": recipe.name, "size_bytes": len(content), "machine": machine()}
     with tempfile.TemporaryDirectory() as temporary:
@@ -57,7 +57,7 @@ def verify(
             failures.append("gives NaN or infinity")
             verdict = Verdict(runtime, version, "failed", failures[-1])
             return Report(**found, **measured, failures=tuple(failures), runtimes=(verdict,))
-        drift = measure_drift([scene.inputs["luma"] for scene in scenes], wanted, answers)
+        drift = drift_of(scenes, wanted, answers)
         failures += broken_bounds(drift, recipe)
         first = Verdict(runtime, version, "failed" if failures else "passed")
         _write_scenes(folder / "some.npz", scenes[:ELSEWHERE])
@@ -68,7 +68,7 @@ def verify(
         failures=tuple(failures),
         runtimes=(first, *others),
         drift=drift,
-        quality=score(scenes, answers),
+        quality=None if "rgb" in scenes[0].inputs else score(scenes, answers),  # a translation has no truth
     )
 
 
@@ -82,6 +82,13 @@ def run_alone(
     _, together = _in_child(sys.executable, runtime, folder, "first.npz", threads=2)
     latency = {"1": alone.pop("latency_ms"), "2": together["latency_ms"]}
     return answers, {**{name: value for name, value in alone.items() if name != "threads"}, "latency_ms": latency}
+
+
+def drift_of(scenes: Sequence[Scene], wanted: Sequence[np.ndarray], answers: Sequence[np.ndarray]) -> Drift:
+    """Photos, and the answers of a network and of a file, ab or RGB -> how far these are apart."""
+    if "rgb" in scenes[0].inputs:
+        return measure_rgb_drift(wanted, answers)
+    return measure_drift([scene.inputs["luma"] for scene in scenes], wanted, answers)
 
 
 def score(scenes: Sequence[Scene], answers: Sequence[np.ndarray]) -> dict[str, float]:
@@ -141,8 +148,7 @@ def _elsewhere(
         return Verdict(runtime, "", "failed", shorten(" ".join(str(error).split())))
     if not all(np.isfinite(answer).all() for answer in answers):
         return Verdict(runtime, measured["version"], "failed", "gives NaN or infinity")
-    lumas = [scene.inputs["luma"] for scene in scenes[:ELSEWHERE]]
-    worst = measure_drift(lumas, wanted[:ELSEWHERE], answers).rgb_worst
+    worst = drift_of(scenes[:ELSEWHERE], wanted[:ELSEWHERE], answers).rgb_worst
     if not worst >= recipe.bounds.worst:
         return Verdict(runtime, measured["version"], "failed", f"RGB is {worst:.1f} dB from the network's")
     return Verdict(runtime, measured["version"], "passed")

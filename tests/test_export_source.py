@@ -17,7 +17,7 @@ from colorize_tf.errors import InputError
 from colorize_tf.export.finetune import fine_tune
 from colorize_tf.export.recipes import CHROMA_TOLERANCE, RECIPES, Bounds, find_recipe
 from colorize_tf.export.scenes import Intake, choose_photos, make_scenes
-from colorize_tf.export.source import Source, open_source_graph, refuse_what_int8_breaks
+from colorize_tf.export.source import Source, open_source_graph, refuse_what_breaks
 from colorize_tf.models import build
 from colorize_tf.predict import Run
 
@@ -205,9 +205,9 @@ def test_a_guided_network_is_fine_tuned_with_its_inputs(size: tuple[int, int] | 
 def test_instance_norm_is_refused_under_8_bit_activations(recipe: str) -> None:
     source = open_source_graph(untrained(norm="instance"), None)
     with pytest.raises(InputError, match=r"instance normalisation.*down1_norm.*dynamic_wi8"):
-        refuse_what_int8_breaks(source, RECIPES[recipe])
-    refuse_what_int8_breaks(source, RECIPES["dynamic_wi8"])
-    refuse_what_int8_breaks(open_source_graph(untrained(), None), RECIPES[recipe])
+        refuse_what_breaks(source, RECIPES[recipe])
+    refuse_what_breaks(source, RECIPES["dynamic_wi8"])
+    refuse_what_breaks(open_source_graph(untrained(), None), RECIPES[recipe])
 
 
 def test_batch_norm_in_training_mode_is_refused() -> None:

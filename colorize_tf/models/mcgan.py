@@ -241,7 +241,8 @@ class MCGAN(RgbView, Learner):
 
     @staticmethod
     def _gray(rgb: Tensor) -> Tensor:
-        return ops.repeat(colorspace.rgb_to_gray(ops.cast(rgb, "float32"))[..., None], 3, axis=-1)
+        # Not by indexing with None, which TFLite lacks where height and width are unknown.
+        return ops.repeat(ops.expand_dims(colorspace.rgb_to_gray(ops.cast(rgb, "float32")), -1), 3, axis=-1)
 
 
 def _cross_entropy(logits: Tensor, code: Tensor) -> Tensor:
