@@ -27,6 +27,15 @@ def test_image_sets_become_photos_and_batches(name):
     assert x.shape == (3, 16, 16, 1) and y.shape == (3, 16, 16, 2)
 
 
+def test_objects_in_a_picture_are_its_labels():
+    with tfds.testing.mock_data(num_examples=6):
+        photos = open_source("tfds:coco/2017@validation", smallest=1)
+    known = set(tfds.builder("coco/2017").info.features["objects"]["label"].names)
+    sets = [photos.label_names[label].split("|") for label in photos.labels]
+    assert all(names == sorted(set(names)) and known.issuperset(names) for names in sets)
+    assert max(map(len, sets)) > 1
+
+
 def test_a_set_is_streamed_once(monkeypatch):
     with tfds.testing.mock_data(num_examples=3):
         first = open_source("tfds:cifar10", smallest=1)

@@ -39,7 +39,10 @@ def tfds_items(where: str) -> tuple[Path, Callable[[], Iterator[Item]], int | No
         raise InputError("data", f"tfds: {name} has the splits {', '.join(builder.info.splits)}", split) from error
 
     features = dict(builder.info.features.items())
-    wanted = {image, *(key for key in ("label", *_NAMES) if key in features)}
+    labels = next((key for key in ("label", "objects") if key in features), "label")
+    wanted: dict[str, Any] = dict.fromkeys((image, *(key for key in (labels, *_NAMES) if key in features)), True)
+    if labels == "objects":
+        wanted[labels] = {"label"}  # not their outlines
 
     def items() -> Iterator[Item]:
         dataset = tfds.load(
@@ -52,9 +55,14 @@ def tfds_items(where: str) -> tuple[Path, Callable[[], Iterator[Item]], int | No
         )
         for example in tfds.as_numpy(dataset):
             title = next((example[key] for key in _NAMES if key in example), example["tfds_id"])
-            yield title.decode("utf-8", "replace"), _label(tfds, features.get("label"), example), example[image]
+            yield (
+                title.decode("utf-8", "replace"),
+                _label(tfds, features.get(labels), example.get(labels)),
+                example[image],
+            )
 
-    key = re.sub(r"[^\w.-]+", "-", f"{builder.info.full_name}@{split}")
+    told = "" if labels == "label" else f"-{labels}"  # earlier versions kept such sets without their labels
+    key = re.sub(r"[^\w.-]+", "-", f"{builder.info.full_name}@{split}") + told
     return cache_root() / "tfds" / key, items, count
 
 
@@ -90,10 +98,13 @@ def _image_feature(tfds: Any, builder: Any) -> str:
     return "image" if "image" in names else str(names[0])
 
 
-def _label(tfds: Any, feature: Any, example: dict[str, Any]) -> str:
+def _label(tfds: Any, feature: Any, value: Any) -> str:
+    """A label as text; of objects in a picture, as COCO names them, each class once, joined by "|"."""
     if isinstance(feature, tfds.features.ClassLabel):
-        number = int(example["label"])
-        return str(feature.int2str(number)) if number >= 0 else ""
+        return str(feature.int2str(int(value))) if int(value) >= 0 else ""
     if isinstance(feature, tfds.features.Text):
-        return str(example["label"].decode("utf-8", "replace"))
+        return str(value.decode("utf-8", "replace"))
+    inner = getattr(feature, "feature", None)  # of a sequence of objects
+    if isinstance(inner, tfds.features.FeaturesDict) and "label" in inner:
+        return "|".join(sorted({_label(tfds, inner["label"], number) for number in value["label"]} - {""}))
     return ""
