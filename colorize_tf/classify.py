@@ -31,8 +31,10 @@ class Scores:
     photos: int
 
 
-def encoder(model: keras.Model) -> keras.Model:
+def encoder(model: keras.Model, size: int) -> keras.Model:
     """A colorization network -> its generator's input to float32 [B,D], the mean over pixels of its innermost features.
+
+    `size` is the side of the pictures that it will see.
 
     Innermost is the widest of the smallest maps, the last of several: a decoder narrows before it enlarges.
     """
@@ -41,7 +43,7 @@ def encoder(model: keras.Model) -> keras.Model:
     layers_alone = [step for step in generator.operations if not isinstance(step, keras.Model)]
     taken = [tensor for step in layers_alone for tensor in keras.tree.flatten(step.input)]
     maps = [tensor for tensor in taken if len(tensor.shape) == 4]
-    probe = np.zeros((1, model.size, model.size, generator.inputs[0].shape[-1]), np.float32)
+    probe = np.zeros((1, size, size, generator.inputs[0].shape[-1]), np.float32)
     # Many networks take any size, so the sizes of their maps are known only once a picture has gone through.
     shapes = [found.shape for found in keras.Model(generator.input, maps)(probe, training=False)]
     last = min(range(len(maps)), key=lambda at: (shapes[at][1], -shapes[at][3], -at))

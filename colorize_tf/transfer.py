@@ -82,7 +82,11 @@ def compare(
     starts = {"colorization": (run.model, SLOW), "chance": (_fresh(run, seed), FAST)}
     starts |= {} if taught is None else {"ImageNet": (taught, SLOW)}
     (x, y), (x_test, y_test) = data["train"], data["test"]
-    seen = {start: (look(encoder(model), x), look(encoder(model), x_test)) for start, (model, _) in starts.items()}
+    size = x.shape[1]
+    seen = {
+        start: (look(encoder(model, size), x), look(encoder(model, size), x_test))
+        for start, (model, _) in starts.items()
+    }
     for share in shares:
         few = np.sort(np.random.default_rng(seed).permutation(len(x))[: max(1, round(share * len(x)))])
         for start, (source, rate) in starts.items():
@@ -91,7 +95,7 @@ def compare(
             yield Result(start, "frozen", share, len(few), score(look(head, unseen), y_test))
             model = _fresh(run, seed)
             model.set_weights(source.get_weights())
-            network = fine_tune(encoder(model), head, x[few], y[few], steps, seed, rate)
+            network = fine_tune(encoder(model, size), head, x[few], y[few], steps, seed, rate)
             yield Result(start, "fine-tuned", share, len(few), score(look(network, x_test), y_test))
 
 
@@ -162,6 +166,7 @@ def parser() -> argparse.ArgumentParser:
     add("--imagenet", metavar="FILE", help="weights as for train --encoder-weights, for a network that takes such")
     add("--shares", type=float, nargs="+", default=[1.0, 0.1, 0.01], help="of the photos to learn from (1 0.1 0.01)")
     add("--steps", type=int, default=400, metavar="N", help="of training, for each classifier (%(default)s)")
+    add("--size", type=int, metavar="N", help="side of the pictures (default: that of RUN)")
     add("--limit", type=int, metavar="N", help="use only N photos, drawn at random but always the same")
     add("--seed", type=int, default=1, help="of everything random (%(default)s)")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for transfer.json, table.md and curves.png")
@@ -177,6 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = load_run(given.run)
     if not hasattr(run.model, "colorize"):
         raise InputError("RUN", "must hold a network that colorizes", run.config.model.name)
+    size = _size(run, given.size)
     taught = _taught(run, given.imagenet, given.seed)
     photos, y, names = _labelled(given)
     data = {}
@@ -184,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         part = np.isin(photos.hashes, photos.split(split, SPLIT).hashes)
         if not y[part].any():
             raise InputError("--data", f"has no labelled photo for {split}", given.data, "Give more photos.")
-        data[split] = (_inputs(run, photos.pick(part)), y[part])
+        data[split] = (_inputs(run, photos.pick(part), size), y[part])
     results: list[Result] = []
     for result in compare(run, taught, data, sorted(given.shares, reverse=True), given.steps, given.seed):
         results.append(result)
@@ -200,7 +206,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     draw(results, given.out / "curves.png")
     write_text(given.out / "table.md", text + "\n")
-    protocol = {"run": str(run.checkpoint), "data": given.data, "steps": given.steps, "seed": given.seed}
+    protocol = {"run": str(run.checkpoint), "data": given.data, "labels": given.labels and str(given.labels)}
+    protocol |= {"size": size, "steps": given.steps, "seed": given.seed, "limit": given.limit}
     rows = [dataclasses.asdict(one) for one in results]
     write_text(given.out / "transfer.json", json_text({"protocol": protocol, "labels": names, "results": rows}))
     print(f"wrote {given.out}", file=sys.stderr)
@@ -215,6 +222,16 @@ def _check(given: argparse.Namespace) -> None:
             raise InputError(f"--{name}", "must be at least 1", getattr(given, name))
     if not all(0 < share <= 1 for share in given.shares):
         raise InputError("--shares", "must be above 0 and at most 1", given.shares)
+
+
+def _size(run: Run, size: int | None) -> int:
+    """The side of the pictures, if the network takes such."""
+    trained, free = int(run.model.size), run.model.generator.input_shape[1] is None
+    multiple = run.config.model.MULTIPLE if free else trained
+    if size is not None and (size < 32 or size % multiple or (not free and size != trained)):
+        rule = f"must be a multiple of {multiple}, at least 32" if free else f"must be {trained} for this network"
+        raise InputError("--size", rule, size)
+    return size or trained
 
 
 def _fresh(run: Run, seed: int) -> keras.Model:
@@ -260,11 +277,11 @@ def _labelled(given: argparse.Namespace) -> tuple[Photos, np.ndarray, tuple[str,
     return photos.pick(kept), y[kept], names
 
 
-def _inputs(run: Run, photos: Photos) -> np.ndarray:
+def _inputs(run: Run, photos: Photos, size: int) -> np.ndarray:
     """Photos -> what the network is shown of them, float32 [N,S,S,C]."""
     from colorize_tf.pipeline import evaluation_batches
 
-    batches = evaluation_batches(photos, view=run.model.view, size=run.model.size, batch=32)
+    batches = evaluation_batches(photos, view=run.model.view, size=size, batch=32)
     return np.concatenate([x for x, _ in batches.as_numpy_iterator()])
 
 
