@@ -205,6 +205,7 @@ def test_options_reach_the_colour(album, run):
     plain = pixels()
     for words in (
         ["--saturation", "0.3"],
+        ["--chroma-cap", "5"],
         ["--vivid", "1"],
         ["--no-levels"],
         ["--fast"],
@@ -222,6 +223,8 @@ def test_options_reach_the_colour(album, run):
         (["--hint", "red"], "--hint"),
         (["--vivid", "2"], "vivid: must be in 0..1"),
         (["--saturation", "-1"], "saturation"),
+        (["--chroma-cap", "0.5"], "chroma_cap: must be in 1..200"),
+        (["--chroma-cap", "nan"], "chroma_cap: must be in 1..200"),
         (["--quality", "0"], "--quality"),
         (["--threads", "0"], "threads"),
         (["--workers", "0"], "--workers"),

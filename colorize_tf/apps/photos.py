@@ -79,6 +79,13 @@ def parser() -> argparse.ArgumentParser:
     )
     colour.add_argument("--saturation", type=float, default=1.0, metavar="S", help="multiplies the chroma (default: 1)")
     colour.add_argument(
+        "--chroma-cap",
+        type=float,
+        default=80.0,
+        metavar="1..200",
+        help="where colour is stronger than this, in Lab units, all of it is made weaker (default: 80)",
+    )
+    colour.add_argument(
         "--vivid", type=float, default=0.0, metavar="0..1", help="livelier guesses by the network (default: 0)"
     )
     colour.add_argument("--no-levels", action="store_true", help="show the network the tones as they are, faded or not")
@@ -141,7 +148,13 @@ def _settings(given: argparse.Namespace, threads: int | None = None) -> Settings
         raise InputError("--max-pixels", "must be at least 1", given.max_pixels)
     if given.workers is not None and not 1 <= given.workers <= 256:
         raise InputError("--workers", "must be in 1..256", given.workers)
-    options = Options(vivid=given.vivid, saturation=given.saturation, levels=not given.no_levels, edges=not given.fast)
+    options = Options(
+        vivid=given.vivid,
+        saturation=given.saturation,
+        chroma_cap=given.chroma_cap,
+        levels=not given.no_levels,
+        edges=not given.fast,
+    )
     return Settings(
         model=given.model,
         threads=threads if given.threads is None else given.threads,
