@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,6 +88,24 @@ class Graph:
         tensor = self.tensors[index]
         tensor.type = getattr(schema.TensorType, dtype)
         self.model.buffers[tensor.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+
+    def halve(self, index: int) -> None:
+        """Stores a float32 constant as float16; an operator that runtimes run once, at loading, turns it back."""
+        subgraph, tensor = self.model.subgraphs[0], self.tensors[index]
+        half = copy.copy(tensor)
+        half.name = f"{self.name(index)} float16".encode()
+        subgraph.tensors.append(half)
+        stored = len(subgraph.tensors) - 1
+        self.replace_constant(stored, self.values(index, np.float32).astype(np.float16), "FLOAT16")
+        self.model.buffers.append(schema.BufferT())
+        tensor.buffer = len(self.model.buffers) - 1
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+        code.version = 3  # the first that takes float16
+        operator = schema.OperatorT()
+        operator.inputs, operator.outputs = [stored], [index]
+        self._retype(operator, code, schema.BuiltinOptions.DequantizeOptions, schema.DequantizeOptionsT())
+        subgraph.operators.insert(0, operator)
 
     def values(self, index: int, dtype: np.dtype[Any] | type[Any]) -> np.ndarray:
         """A constant tensor's values, flat."""

@@ -121,6 +121,22 @@ def test_softmax_temperature_and_expectation_stay_float(activations: str) -> Non
     assert len(weights) >= 1 and all(graph.dtype(index) == "FLOAT32" for index in weights)
 
 
+def test_large_kernels_of_the_edges_are_stored_in_half_the_bytes() -> None:
+    def wide(luma: Any) -> Any:
+        x = layers.Conv2D(1024, 3, padding="same", activation="relu")(trunk(luma))
+        return layers.Conv2D(9, 1)(x)[..., :2]
+
+    floating = float_file(wide)
+    content = quantize(floating, samples(), "int8")
+    graph = Graph(content)
+    last = next(node for node in reversed(graph.nodes) if node.operator == "CONV_2D")
+    (made,) = (node for node in graph.nodes if node.outputs == (last.inputs[1],))
+    assert graph.dtype(last.inputs[1]) == "FLOAT32"
+    assert graph.dtype(made.inputs[0]) == "FLOAT16"
+    assert graph.constant(made.inputs[0]) and not graph.constant(last.inputs[1])
+    assert 0 < distance(content, floating) < 1e-2
+
+
 def test_a_softmax_inside_the_network_does_not_end_the_trunk() -> None:
     def attention(luma: Any) -> Any:
         x = trunk(luma)
