@@ -31,7 +31,16 @@ __all__ = [
 ]
 
 GAN_LOSSES = ("vanilla", "lsgan", "hinge")
-BACKBONES = ("resnet18", "resnet50", "inceptionv3", "mobilenetv1", "mobilenetv2", "mobilenetv3", "efficientnetb0")
+BACKBONES = (
+    "resnet18",
+    "resnet50",
+    "inceptionv3",
+    "mobilenetv1",
+    "mobilenetv1-0.75",
+    "mobilenetv2",
+    "mobilenetv3",
+    "efficientnetb0",
+)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from colorize_tf.errors import InputError, shorten
 from colorize_tf.frechet import Distance, frechet
+from colorize_tf.models.backbones import load_named
 from colorize_tf.models.state_dict import read_arrays, take
 
 __all__ = ["Features", "Lpips", "Panel", "open_features", "open_lpips"]
@@ -79,12 +80,7 @@ def open_features(path: str | Path) -> Features:
     )
     pooled = layers.GlobalAveragePooling2D()(whole.get_layer(f"conv_{last}_relu").output)
     network = keras.Model(whole.input, pooled)
-    for layer in network.layers:
-        # What Keras 3 calls the kernel of a depthwise layer is "depthwise_kernel" in its older files for ImageNet.
-        prefix = "depthwise_" if isinstance(layer, layers.DepthwiseConv2D) else ""
-        names = [f"{layer.name}/{weight.name}".replace("/kernel", f"/{prefix}kernel") for weight in layer.weights]
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        layer.set_weights([take(arrays, name, shape, path) for name, shape in zip(names, shapes, strict=True)])
+    load_named(network, arrays, path)
     return Features(f"mobilenet-v1-{alpha}-{last.replace('_', '')}", network, MOBILENET_SIDE)
 
 

@@ -15,8 +15,9 @@ from keras import layers
 from colorize_tf.errors import InputError, RunError, shorten
 from colorize_tf.models import resnet
 from colorize_tf.models.blocks import choice
+from colorize_tf.models.state_dict import read_arrays, take
 
-__all__ = ["BACKBONES", "Backbone", "backbone", "feature_maps", "load_weights"]
+__all__ = ["BACKBONES", "Backbone", "backbone", "feature_maps", "load_named", "load_weights"]
 
 Tensor = Any
 
@@ -29,6 +30,7 @@ class Backbone:
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)  # of pixels in 0..255
     deviation: tuple[float, float, float] = (127.5, 127.5, 127.5)
     smallest: int = 32  # side of a picture
+    alpha: float | None = None  # width of a MobileNetV1, if not 1
 
 
 _RAW = {"mean": (0.0, 0.0, 0.0), "deviation": (1.0, 1.0, 1.0)}  # the network normalises by itself
@@ -42,6 +44,7 @@ BACKBONES: dict[str, Backbone] = {
     "resnet50": Backbone("ResNet50", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),  # as Caffe's: BGR, not divided
     "inceptionv3": Backbone("InceptionV3", smallest=96),
     "mobilenetv1": Backbone("MobileNet"),
+    "mobilenetv1-0.75": Backbone("MobileNet", alpha=0.75),
     "mobilenetv2": Backbone("MobileNetV2"),
     "mobilenetv3": Backbone("MobileNetV3Large", **_RAW),
     "efficientnetb0": Backbone("EfficientNetB0", _EFFICIENT, _ROOTS),
@@ -72,7 +75,7 @@ def backbone(name: str, size: int, dtype: Any = None, width: int = 64) -> keras.
     try:
         with warnings.catch_warnings():  # MobileNets say that they have weights for other sizes, as if it mattered
             warnings.simplefilter("ignore", UserWarning)
-            network = make(include_top=False, weights=None, input_tensor=rgb)
+            network = make(include_top=False, weights=None, input_tensor=rgb, **_options(row))
     finally:
         keras.config.set_dtype_policy(policy)
     return keras.Model(gray, feature_maps(gray, network.output), name="backbone")
@@ -111,8 +114,11 @@ def load_weights(network: keras.Model, name: str, weights: str | Path) -> None:
     make = getattr(keras.applications, row.make)
     if weights != "imagenet" and not Path(weights).is_file():
         raise InputError("--encoder-weights", 'must be "imagenet" or a file that exists', str(weights))
+    if Path(weights).suffix == ".npz":
+        load_named(network, read_arrays(weights), weights)
+        return
     try:
-        taught = make(include_top=False, weights=str(weights), input_shape=(None, None, 3))
+        taught = make(include_top=False, weights=str(weights), input_shape=(None, None, 3), **_options(row))
     except Exception as error:  # whatever the reader of a file, or the way to a server, raises
         if weights == "imagenet":
             raise RunError(f"--encoder-weights imagenet: not to be had: {shorten(str(error), 120)}") from None
@@ -122,3 +128,20 @@ def load_weights(network: keras.Model, name: str, weights: str | Path) -> None:
         values: dict[str, Any] = {}
         source.save_own_variables(values)
         layer.load_own_variables(values)  # unlike `set_weights`, also what EfficientNet's normalisation derives
+
+
+def load_named(network: keras.Model, arrays: dict[str, Any], source: str | Path) -> None:
+    """Gives a network of `keras.applications` its weights from arrays named `layer/weight`, as Keras names them."""
+    values = {}
+    for layer in network.layers:
+        # What Keras 3 calls the kernel of a depthwise layer is "depthwise_kernel" in its older files for ImageNet.
+        prefix = "depthwise_" if isinstance(layer, layers.DepthwiseConv2D) else ""
+        names = [f"{layer.name}/{weight.name}".replace("/kernel", f"/{prefix}kernel") for weight in layer.weights]
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        values[layer] = [take(arrays, name, shape, source) for name, shape in zip(names, shapes, strict=True)]
+    for layer, own in values.items():  # only when all have been found: half of them would be worse than none
+        layer.set_weights(own)
+
+
+def _options(row: Backbone) -> dict[str, Any]:
+    return {} if row.alpha is None else {"alpha": row.alpha}
