@@ -142,7 +142,7 @@ def cost(study: Mapping[str, Any]) -> Table:
             row["name"], _scaled(row.get("parameters"), 1e6, 2), _scaled(row.get("macs"), 1e9, 2), exported,
             " / ".join(f"{latency[threads]:.1f}" for threads in sorted(latency)) or NONE,
             _scaled(row["images_per_second"], 1, 1),
-            f"{row['minutes']:.1f}", f"{row['passes']:.2f}", str(row["epochs"]),
+            f"{row['minutes']:.1f}", f"{row['passes']:.2f}", f"{row['epochs']} of {row['planned_epochs']}",
         ])  # fmt: skip
     machine = next((row["export"]["machine"] for row in study["rows"] if row.get("export")), "")
     threads = "one and two threads" + (f" of {machine}" if machine else "")
@@ -150,7 +150,7 @@ def cost(study: Mapping[str, Any]) -> Table:
     note = (
         "Parameters and multiply-adds are those of colorizing one picture. Files are TFLite, "
         f"{', '.join(recipes) or NONE}; latency is the shortest run on {threads}. Minutes are those of training steps "
-        "alone."
+        "alone; a network that came to fewer epochs than planned has not seen its last phases."
     )
     headings = [
         "network",

@@ -37,6 +37,7 @@ def record(entry: Entry, folder: Path, run: Path, photos: int, batch: int, failu
     if now is not None:
         seen = now.steps * batch
         found |= {"minutes": now.seconds / 60, "steps": now.steps, "epochs": now.epochs, "passes": seen / photos}
+        found |= {"planned_epochs": (_json(folder / "plan.json") or {}).get("epochs")}
         found |= {"images_per_second": seen / now.seconds if now.seconds else None}
         rows = _json(now.checkpoint / "progress.json")["rows"]
         found["losses"] = {k: v for k, v in (rows[-1] if rows else {}).items() if k.startswith(("g_", "d_", "loss"))}

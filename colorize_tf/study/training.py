@@ -20,7 +20,7 @@ __all__ = ["Budget", "Trained", "train", "trained"]
 
 TRAIN = "colorize_tf.train"
 SLACK = 0.02  # of the budget, which is not worth starting a process for
-TRIAL_STEPS = 12  # of the second of two epochs, timed: the first one compiles
+TRIAL_STEPS = 24  # of each of two epochs; the second is timed, for the first compiles and fills buffers
 
 
 @dataclass(frozen=True)

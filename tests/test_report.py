@@ -1,0 +1,123 @@
+"""Results of a study as tables and as one page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize_tf.report import tables
+from colorize_tf.report.__main__ import main
+from colorize_tf.report.charts import curves
+
+
+def statistic(mean: float) -> dict[str, Any]:
+    return {"mean": mean, "low": mean - 1, "high": mean + 1, "median": mean, "count": 9}
+
+
+KEYS = ("psnr", "ssim", "colourfulness", "colourfulness_gap", "accuracy", "auc", "lpips")
+ROW = {
+    "name": "net", "model": "dcgan", "preset": "dcgan-small", "flags": [], "command": "python -m colorize_tf.train <x>",
+    "commit": "abc", "failure": None, "export_failure": None, "minutes": 40.0, "steps": 900, "epochs": 19,
+    "planned_epochs": 20, "passes": 3.25, "images_per_second": 12.5, "losses": {"g_loss": 7.0},
+    "protocol": {"photos": 9, "size": 128, "lpips": "lpips-vgg", "frechet": "Fréchet some-net"},
+    "parameters": 2_500_000, "macs": 1_250_000_000, "side": 128, "metrics": {key: statistic(20.0) for key in KEYS},
+    "frechet": {"value": 12.0, "low": 11.0, "high": 13.0, "count": 9}, "gain": statistic(1.5),
+    "true_colourfulness": 40.0,
+    "gray": {"metrics": {key: statistic(18.0) for key in KEYS}, "frechet": {"value": 30.0, "low": None, "high": None}},
+    "export": {"bytes": 5_000_000, "latency_ms": {"1": 20.0, "2": 11.0}, "recipe": "float16", "machine": "a phone"},
+}  # fmt: skip
+FAILED = {"name": "bad|<net>", "model": "unet", "command": None, "commit": "abc", "failure": "no <memory> left"}
+WAY = {"way": "A to B", "pictures": 15, "cycle": statistic(3.0), "diversity": 0.5,
+       "frechet": ROW["frechet"], "untouched": ROW["frechet"]}  # fmt: skip
+SWAP = {
+    key: ROW[key] for key in ("commit", "command", "minutes", "epochs", "planned_epochs", "passes", "images_per_second")
+}
+SWAP |= {"name": "swap", "model": "cyclegan", "protocol": {"frechet": "Fréchet some-net"}, "translations": [WAY]}
+STUDY = {"command": "", "minutes": 40.0, "passes": None, "weights": "best", "cores": 2, "rule": "A rule.",
+         "best": "net", "rows": [ROW, FAILED, SWAP]}  # fmt: skip
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_quality_has_gray_first_and_says_why_a_row_is_missing() -> None:
+    heading, _, gray, net, failed = tables.quality(STUDY).markdown().splitlines()[4:]
+    assert cells(heading)[-3:] == ["lpips-vgg ↓", "Fréchet some-net ↓", "published, other data"]
+    assert cells(gray)[:3] == ["gray", "18.00 [17.00, 19.00]", "–"] and cells(gray)[-2] == "30.00"
+    assert cells(net)[:3] == ["**net**", "20.00 [19.00, 21.00]", "+1.50 [+0.50, +2.50]"]
+    assert cells(net)[-2:] == ["12.00 [11.00, 13.00]", "29.415 / 0.928 (DCGAN)"]
+    assert cells(failed)[:3] == [r"bad\|<net>", "no result: no <memory> left", ""]
+    assert len({len(cells(line)) for line in (heading, gray, net, failed)}) == 1
+
+
+def test_a_study_without_any_result_has_tables_all_the_same() -> None:
+    nothing = {**STUDY, "rows": [FAILED], "best": None}
+    assert "no result" in tables.quality(nothing).markdown() and "no result" in tables.cost(nothing).page()
+    assert tables.translators(nothing) is None and tables.losses(nothing) is None
+
+
+def test_cost_in_units_people_read() -> None:
+    net = tables.cost(STUDY).markdown().splitlines()[6]
+    assert cells(net)[1:] == ["2.50", "1.25", "5.00", "20.0 / 11.0", "12.5", "40.0", "3.25", "19 of 20"]
+
+
+def test_translators_have_no_psnr() -> None:
+    table = tables.translators(STUDY)
+    assert table is not None and "PSNR" not in "".join(table.headings)
+    assert list(table.rows[0][:3]) == ["swap", "A to B", "15"]
+
+
+def test_losses_stand_beside_the_published_ones() -> None:
+    row = {**ROW, "model": "pix2pix-lab", "losses": {"g_loss": 12.0, "g_l1": 11.0, "g_gan": 1.0, "d_loss": 0.5}}
+    table = tables.losses({**STUDY, "rows": [row]})
+    assert table is not None
+    assert list(table.rows[0]) == ["published: baseline", "7.655", "6.427", "1.228", "0.555"]
+    assert list(table.rows[1]) == ["net", "12.000", "11.000", "1.000", "0.500"]
+
+
+def test_curves_begin_where_training_began() -> None:
+    history = [
+        {"seconds": "60", "val_psnr": "20"},
+        {"seconds": "60", "val_psnr": ""},
+        {"seconds": "60", "val_psnr": "21"},
+    ]
+    svg = curves({"net": history, "new": []}, "val_psnr", "PSNR")
+    assert svg is not None and svg.startswith("<svg") and svg == curves({"net": history}, "val_psnr", "PSNR")
+    assert curves({"net": history}, "val_cycle", "cycle") is None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "results.json").write_text(json.dumps(STUDY))
+    (tmp_path / "sheet").mkdir()
+    (tmp_path / "runs" / "net").mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    for place in (tmp_path / "sheet" / "sheet.png", tmp_path / "runs" / "net" / "curves.png"):
+        Image.fromarray(noise).save(place)
+    (tmp_path / "runs" / "net" / "history.csv").write_text("seconds,val_psnr,val_psnr_gray\n60,20,19\n60,21,19\n")
+    return tmp_path
+
+
+def test_the_page_needs_nothing_else(folder: Path) -> None:
+    assert main([str(folder)]) == 0
+    page = (folder / "comparison.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 1 and page.count("data:image/png;base64,") == 1
+    assert page.count("<svg") == 1
+    # Namespaces are names, not places; everything else that could be fetched would show here.
+    outside = re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?(?!data:|#)([^"\')\s>]+)', page)
+    assert outside == [] and "<script" not in page and "@import" not in page
+    assert "no &lt;memory&gt; left" in page and "<memory>" not in page and "&lt;x&gt;" in page
+    assert "class=best" in page and "Best: net. A rule." in page
+    assert "**net**" in (folder / "comparison.md").read_text()
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert "study: must be the folder of a study" in capsys.readouterr().err
