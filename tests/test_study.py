@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +106,35 @@ def test_the_line_that_commands_end_with_is_the_reason(tmp_path: Path) -> None:
         Steps(tmp_path / "row").run("colorize_tf.report", [str(tmp_path)])
     assert str(caught.value).startswith("study: must be the folder of a study")
     assert str(caught.value).endswith("(exit code 2)")
+
+
+SAVES = """
+import os, pathlib, signal, sys, time
+told = []
+signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+folder = pathlib.Path(sys.argv[1])
+(folder / "group").write_text(str(os.getpgrp()))
+while not told:
+    time.sleep(0.02)
+time.sleep(0.3)  # in which a second signal would come
+(folder / "saved").write_text(str(len(told)))
+"""
+
+
+def test_who_stops_a_study_stops_its_child_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "saves.py").write_text(SAVES)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def interrupt() -> None:
+        while not (tmp_path / "group").exists() or not (tmp_path / "group").read_text():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        Steps(tmp_path / "row").run("saves", [str(tmp_path)])
+    assert (tmp_path / "saved").read_text() == "1"
+    assert int((tmp_path / "group").read_text()) != os.getpgrp()  # so that signals to ours do not reach it as well
 
 
 # === Budgets ===

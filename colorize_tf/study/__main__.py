@@ -99,8 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     common = [*(["--smoke"] if given.smoke else []), *shares, *common]
     study = Study(given, rows, common, budget)
     study.check()
-    signal.signal(signal.SIGTERM, _interrupt)
-    return study.run(shlex.join(argv))
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return study.run(shlex.join(argv))
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Study:

@@ -54,10 +54,12 @@ class Steps:
             log.write(f"$ python {shlex.join(command)}\n")
             log.flush()
             start, began = log.tell(), time.monotonic()
-            with subprocess.Popen([sys.executable, *command], stdout=log, stderr=log) as child:
+            # In a group of its own: Ctrl-C and `timeout` signal whole groups, and a training saves what it has at the
+            # first signal but not at a second one.
+            with subprocess.Popen([sys.executable, *command], stdout=log, stderr=log, process_group=0) as child:
                 try:
                     code = child.wait()
-                except KeyboardInterrupt:  # a training that is told to stop saves what it has
+                except KeyboardInterrupt:
                     child.terminate()
                     child.wait()
                     raise
