@@ -65,6 +65,7 @@ coverage: $(VENV)/.ready $(BOARD)/.ready  ## the tests again, with branch covera
 
 bench: $(VENV)/.ready  ## speed of training, of the data pipeline and of the edge, beside its bounds (quiet machine, please)
 	$(PY) benchmarks/train_step.py
+	$(PY) benchmarks/networks_step.py
 	$(PY) benchmarks/real_data_step.py
 	$(PY) -m colorize_tf.pipeline bench synthetic:200,size=480x640
 	$(PY) benchmarks/edge.py --photos 500 --huge

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from turns import load
+
 from colorize_tf.config import RunConfig, with_values
 from colorize_tf.errors import command_line
 from colorize_tf.presets import PRESETS
@@ -89,10 +91,6 @@ def _run(step: Callable[[Any], Any], batches: Callable[[], Any], count: int) -> 
     return Times(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def _load() -> str:
-    return "/".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
-
-
 @command_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the table."""
@@ -115,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_tensorflow()
     given = {name: getattr(args, name) for name in ("size", "batch", "base_width", "precision") if getattr(args, name)}
     command = "python benchmarks/real_data_step.py " + " ".join(sys.argv[1:] if argv is None else argv)
-    before, rows = _load(), []
+    before, rows = load(), []
     for name in args.presets:
         config = with_values(PRESETS[name].config, {**given, "data": args.data, "cache": args.cache})
         times, steps = time_in_turns(config, args.rounds, args.seconds)
@@ -126,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(rows[-1], file=sys.stderr)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{args.data}, {args.rounds} turns each; {cores} cores of {platform.processor() or platform.machine()}; "
-          f"load {before} before, {_load()} after. `{command.strip()}`\n")  # fmt: skip
+          f"load {before} before, {load()} after. `{command.strip()}`\n")  # fmt: skip
     print("| preset | step | in memory, s | on photos, s | ratio | ratio of CPU time | steps a turn |")
     print("|---|---|---|---|---|---|---|")
     print(*rows, sep="\n")

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from turns import Contestant, load, machine, medians
 
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.models import build
@@ -93,45 +91,18 @@ def our_step(size: int, width: int, dtype: str) -> Step:
     return tf.function(lambda x, y: model.train_step((x, y)), autograph=False)
 
 
-def time_in_turns(contestants: dict[str, Step], batch: int, size: int, rounds: int, seconds: float) -> dict[str, float]:
-    """Contestants -> median seconds per step, from `rounds` turns of about `seconds` each."""
+def contestant(step: Step, batch: int, size: int) -> Contestant:
+    """A step -> what takes so many of them, on one batch in memory."""
     random = np.random.default_rng(0)
     x = tf.constant(random.uniform(-1, 1, (batch, size, size, 1)), tf.float32)
     y = tf.constant(random.uniform(-1, 1, (batch, size, size, 2)), tf.float32)
-    steps = {}
-    for name, step in contestants.items():
-        _run(step, x, y, 2)  # traced, and its buffers allocated
-        steps[name] = max(1, round(seconds / _run(step, x, y, 1)))
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(rounds):
-        order = list(contestants) if turn % 2 else list(reversed(contestants))
-        for name in order:
-            times[name].append(_run(contestants[name], x, y, steps[name]) / steps[name])
-    return {name: statistics.median(values) for name, values in times.items()}
 
+    def run(count: int) -> None:
+        for _ in range(count):
+            result = step(x, y)
+        np.asarray(tf.nest.flatten(result)[0])  # waits for an accelerator, too
 
-def _run(step: Step, x: tf.Tensor, y: tf.Tensor, count: int) -> float:
-    start = time.perf_counter()
-    for _ in range(count):
-        result = step(x, y)
-    np.asarray(tf.nest.flatten(result)[0])  # waits for an accelerator, too
-    return time.perf_counter() - start
-
-
-def _machine() -> str:
-    model = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):  # noqa: PTH110
-        with open("/proc/cpuinfo") as lines:
-            model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    gpus = [
-        tf.config.experimental.get_device_details(gpu)["device_name"] for gpu in tf.config.list_physical_devices("GPU")
-    ]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join([f"{cores} cores of {model}", *gpus, f"TensorFlow {tf.__version__}, Keras {keras.__version__}"])
-
-
-def _load() -> str:
-    return "/".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+    return run
 
 
 @command_line
@@ -151,22 +122,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--batches and --rounds", "must be at least 1", (args.batches, args.rounds))
 
     command = "python benchmarks/train_step.py " + " ".join(sys.argv[1:] if argv is None else argv)
-    before = _load()
+    before = load()
     ours = {
         "colorize_tf, float32": our_step(args.size, args.base_width, "float32"),
         "colorize_tf, bfloat16": our_step(args.size, args.base_width, "mixed_bfloat16"),
     }
-    contestants = {"plain loop, float32": plain_step(args.size, args.base_width), **ours}
+    steps = {"plain loop, float32": plain_step(args.size, args.base_width), **ours}
     rows, first = [], {}
     for batch in args.batches:
-        medians = time_in_turns(contestants, batch, args.size, args.rounds, args.seconds)
-        for name, median in medians.items():
+        contestants = {name: contestant(step, batch, args.size) for name, step in steps.items()}
+        found = medians(contestants, args.rounds, args.seconds)
+        for name, median in found.items():
             speed = batch / median
-            against = medians["plain loop, float32"] / median
+            against = found["plain loop, float32"] / median
             gain = speed / first.setdefault(name, speed)
             rows.append(f"| {batch} | {name} | {median:.3f} | {speed:.2f} | {against:.2f}× | {gain:.2f}× |")
-    print(f"pix2pix-lab {args.size}², base width {args.base_width}, {args.rounds} turns each; {_machine()}; "
-          f"load {before} before, {_load()} after. `{command.strip()}`\n")  # fmt: skip
+    print(f"pix2pix-lab {args.size}², base width {args.base_width}, {args.rounds} turns each; {machine()}; "
+          f"load {before} before, {load()} after. `{command.strip()}`\n")  # fmt: skip
     print(f"| batch | step | s/step | images/s | against plain loop | against batch {args.batches[0]} |")
     print("|---|---|---|---|---|---|", *rows, sep="\n")
     return 0
