@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from colorize_tf.checkpoints import save_best
+from colorize_tf.callbacks import Painter, Quality, SpecklePainter
+from colorize_tf.checkpoints import Progress, restore, save, save_best
 from colorize_tf.config import RunConfig, save_config
 from colorize_tf.datasets import Unpaired, open_source
 from colorize_tf.errors import InputError
@@ -308,3 +309,28 @@ def test_a_run_translates_pictures_of_a_class(tmp_path: Path, capsys):
     ):
         assert predict([str(run), str(photo), *words, "--out", str(tmp_path / "none")]) == 2
         assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {said}")
+
+
+def test_a_training_that_goes_on_draws_the_speckle_it_would_have(tmp_path: Path):
+    model = CASE.build(looks=1)
+    rgb = batch(model)[0][..., :3]
+    model.of_a(rgb, training=True)
+    folder = save(tmp_path, model, Progress(), keep=1)
+    again = CASE.build(seed=2, looks=1)
+    restore(folder, again)
+    np.testing.assert_array_equal(again.of_a(rgb, training=True), model.of_a(rgb, training=True))
+
+
+def test_under_speckle_the_networks_own_picture_is_measured(photo_folder: Path):
+    model = PAIRED.build(looks=1)
+    photos = open_source(f"folder:{photo_folder}").take(4)
+    batches = evaluation_batches(photos, view="labelled", size=32, batch=4)
+    painter, logs, clean = SpecklePainter(model), {}, {}
+    luma = np.full((1, 32, 32, 1), 50, "float32")
+    seen = painter.seen(luma)
+    assert seen.std() > 10
+    np.testing.assert_array_equal(painter.seen(luma), seen)
+    np.testing.assert_allclose(painter(seen) / 255, model.paint(seen), atol=1 / 255)
+    Quality(painter, batches, "labelled").on_epoch_end(0, logs)
+    Quality(Painter(model), batches, "labelled").on_epoch_end(0, clean)
+    assert logs["val_psnr_gray"] < clean["val_psnr_gray"] - 1
