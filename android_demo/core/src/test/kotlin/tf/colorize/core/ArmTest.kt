@@ -1,5 +1,6 @@
 package tf.colorize.core
 
+import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Assume.assumeTrue
 import org.junit.Test
@@ -14,37 +15,15 @@ class ArmTest {
     @Test fun thePhonesLibraryGivesTheGoldens() {
         // `make test-android` makes it; a build by Gradle alone has no cross compiler.
         assumeTrue("needs tools/arm64/build.sh", File(tools, "run").isFile)
-        for ((name, pages) in listOf("dynamic" to 4096, "fast" to 16384, "pix2pix" to 16384, "pix2pix-int8" to 16384)) {
-            val case = Goldens.json("whole.json").map()["cases"].map()[name].map()
-            val file = File(Goldens.repository, "tests/golden/models/${case["model"]}.tflite")
-            val photo = Goldens.pixels(case["photo"] as String)
-            val colorizer = NetworkColorizer(UnderQemu(file, pages))
-            colorizer.colorize(photo, options = Options(edges = case["options"].map()["edges"] as Boolean? ?: true))
-            val distance = Distance.between(photo.argb, Goldens.pixels("whole-$name.png").argb)
-            val found = "arm64, pages of $pages bytes, $name: mean ${distance.mean}, most ${distance.most} of 255"
-            println(found)
-            if (colorizer.card.recipe == "float16") {
-                assertTrue(found, distance.most <= 1)
-            } else {
-                assertTrue(found, distance.mean <= 0.5 && distance.point(0.999) <= 4 && distance.most <= 12)
-            }
-        }
-    }
-
-    @Test fun theBundledModelRunsInThePhonesLibrary() {
-        assumeTrue("needs tools/arm64/build.sh", File(tools, "run").isFile)
-        for (file in Goldens.bundled()) {
-            Goldens.colorizer(Goldens.model(file)).use { here ->
-                val wanted = Parity.picture().also { here.colorize(it) }
-                val found = Parity.picture().also { NetworkColorizer(UnderQemu(file, 16384)).colorize(it) }
-                val distance = Distance.between(found.argb, wanted.argb)
-                println("arm64, ${file.name}: mean ${distance.mean}, most ${distance.most} of 255")
-                if (here.card.recipe == "float16") {
-                    assertTrue("${distance.most}", distance.most <= 1)
-                } else {
-                    assertTrue("${distance.mean}", distance.mean <= 0.5 && distance.point(0.999) <= 4 && distance.most <= 12)
-                }
-            }
+        val asked = listOf("whole-dynamic", "whole-fast", "whole-pix2pix", "whole-pix2pix-int8").map { name ->
+            Goldens.whole.single { "$it" == name }
+        } + Goldens.bundled
+        for ((number, case) in asked.withIndex()) {
+            val pages = if (number == 0) 4096 else 16384
+            val colorizer = NetworkColorizer(UnderQemu(case.file, pages))
+            val distance = case.distance(colorizer)
+            println("arm64, pages of $pages bytes, $case: mean ${distance.mean}, most ${distance.most} of 255")
+            assertEquals("$case", emptySet<String>(), exceeded(colorizer.card, distance))
         }
     }
 
