@@ -40,6 +40,8 @@ private fun <T> attempt(work: () -> T): T? = try {
     work()
 } catch (_: ModelException) {
     null
+} catch (_: RuntimeException) { // as what a library throws reaches Java
+    null
 } catch (_: LinkageError) { // a library that this device has not
     null
 }

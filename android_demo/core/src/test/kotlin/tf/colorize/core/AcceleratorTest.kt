@@ -57,6 +57,25 @@ class AcceleratorTest {
         assertTrue(memory.kept.isEmpty())
     }
 
+    @Test fun aLibraryThatFailsGivesWay() {
+        val found = openChecked(Accelerator.GPU, "model", memory) { accelerator ->
+            if (accelerator == Accelerator.GPU) throw RuntimeException("out of device memory")
+            Tinted(accelerator, 0f)
+        }
+        assertEquals(Accelerator.CPU to true, found.accelerator to found.fellBack)
+    }
+
+    @Test fun bothLimitsBite() {
+        // Of the built-in picture's 192² pixels: all of them a little off, or few of them far off.
+        assertTrue(Parity.holds(Tinted(Accelerator.GPU, 0f), Tinted(Accelerator.CPU, 0f)))
+        assertFalse(Parity.holds(Tinted(Accelerator.GPU, 3f), Tinted(Accelerator.CPU, 0f)))
+        val few = object : Colorizer by Tinted(Accelerator.GPU, 0f) {
+            override fun chroma(small: Small, hints: List<Hint>, vivid: Float, levels: Boolean) =
+                Chroma(64, 64, FloatArray(2 * 64 * 64) { if (it in 4000..4019) 60f else 20f })
+        }
+        assertFalse(Parity.holds(few, Tinted(Accelerator.CPU, 0f)))
+    }
+
     @Test fun theProcessorNeedsNoCheck() {
         assertFalse(openOn(Accelerator.CPU, 0f).fellBack)
         assertEquals(1, opened.size)
