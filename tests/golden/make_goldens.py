@@ -79,6 +79,7 @@ def main() -> int:
     gray, colour = photos()
     save("gray.png", gray)
     save("colour.png", colour)
+    metadata(gray)
     write("lab.json", lab())
     write("prepare.json", {name: prepared(case) for name, case in PREPARE.items()})
     write("enlarge.json", enlarged())
@@ -101,6 +102,15 @@ def photos() -> tuple[np.ndarray, np.ndarray]:
     edge = np.where(np.add.outer(np.arange(75), np.arange(100)) % 61 < 30, -25, 25)
     colour = np.stack([0.7 * planes[0] + 0.3 * plane + noise + edge for plane in planes], -1)
     return clipped(planes[0] + noise + edge), clipped(colour)
+
+
+def metadata(photo: np.ndarray) -> None:
+    """An AVIF with EXIF and XMP, which lie in it as in a HEIC."""
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x0112] = 6
+    packet = '<rdf:RDF xmlns:rdf="r"><rdf:Description title="Harbour"/></rdf:RDF>'
+    Image.fromarray(photo[:16, :16]).convert("RGB").save(FOLDER / "metadata.avif", exif=exif, xmp=packet.encode())
 
 
 def clipped(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import android.content.Context
 import android.graphics.Bitmap
 import android.graphics.ColorSpace
 import android.graphics.ImageDecoder
+import android.graphics.Rect
 import android.net.Uri
 import android.os.Environment
 import android.provider.MediaStore
@@ -13,10 +14,12 @@ import android.provider.OpenableColumns
 import tf.colorize.core.Card
 import tf.colorize.core.Metadata
 import tf.colorize.core.Provenance
+import tf.colorize.core.Window
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.io.RandomAccessFile
+import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 
 /** A photo's file, in the app's own folder, and the name it had. */
@@ -36,8 +39,8 @@ interface Photos {
     /** The photo that was settled last, if it is still there. */
     fun last(): PhotoFile?
 
-    /** Upright, in sRGB, at full size, mutable. */
-    fun decode(photo: PhotoFile): BitmapRaster
+    /** Upright, in sRGB, at full size, mutable; or a [window] on that. */
+    fun decode(photo: PhotoFile, window: Window? = null): BitmapRaster
 
     /** Writes the colorized [raster] into the gallery, with what the photo's file held and the mark of what was done. */
     fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri
@@ -95,15 +98,19 @@ class StoredPhotos(private val context: Context) : Photos {
         return if (file.isFile && name.isFile) PhotoFile(file, name.readText()) else null
     }
 
-    override fun decode(photo: PhotoFile): BitmapRaster {
-        val content = RandomAccessFile(photo.file, "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
-        val source = ImageDecoder.createSource(content)
-        return BitmapRaster(ImageDecoder.decodeBitmap(source) { decoder, _, _ ->
+    override fun decode(photo: PhotoFile, window: Window?): BitmapRaster =
+        BitmapRaster(ImageDecoder.decodeBitmap(ImageDecoder.createSource(content(photo))) { decoder, _, _ ->
             decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
             decoder.isMutableRequired = true
             decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
+            if (window != null) {
+                decoder.setTargetSize(window.width, window.height)
+                decoder.crop = Rect(window.left, window.top, window.right, window.bottom)
+            }
         })
-    }
+
+    private fun content(photo: PhotoFile): ByteBuffer =
+        RandomAccessFile(photo.file, "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
 
     override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri {
         val alpha = raster.bitmap.hasAlpha()
@@ -126,7 +133,7 @@ class StoredPhotos(private val context: Context) : Photos {
     }
 
     private fun write(uri: Uri, photo: PhotoFile, bitmap: Bitmap, alpha: Boolean, tool: String) {
-        val metadata = photo.file.inputStream().use(Metadata::read).marked(tool, bitmap.width, bitmap.height)
+        val metadata = Metadata.read(content(photo)).marked(tool, bitmap.width, bitmap.height)
         val out = resolver.openOutputStream(uri) ?: throw IOException("nothing can be written to $uri")
         out.buffered().use { file ->
             val whole = if (alpha) {

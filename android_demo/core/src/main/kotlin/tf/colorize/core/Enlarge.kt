@@ -5,14 +5,14 @@ import kotlin.math.abs
 /** a luma difference of this size halves a sample's weight; CIE L */
 private const val EDGE = 10f
 
-/** Samples that lie on a line of [from], seen as [to]: for each, its left neighbour and the share of the right one. */
-class Positions(to: Int, scale: Double, from: Int) {
+/** Samples on a line of [from], [to] of them from [start] on: for each, its left neighbour and the share of the right one. */
+class Positions(to: Int, scale: Double, from: Int, start: Int = 0) {
     val left = IntArray(to)
     val share = FloatArray(to)
 
     init {
         for (i in 0 until to) {
-            val at = ((i + 0.5) * scale - 0.5).coerceIn(0.0, (from - 1).toDouble())
+            val at = ((start + i + 0.5) * scale - 0.5).coerceIn(0.0, (from - 1).toDouble())
             left[i] = at.toInt()
             share[i] = (at - left[i]).toFloat()
         }

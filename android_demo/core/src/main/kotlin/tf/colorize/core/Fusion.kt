@@ -19,8 +19,13 @@ private const val EDGE_PIXELS = 1_000_000 // the edge-aware step works on at mos
 private const val STRIP_PIXELS = 65_536 // few enough to stay near a core's cache
 private const val MOST_ROWS = 32
 
+/** A part of a photo that was made [height] × [width]: its rows [top] until [bottom] and columns [left] until [right]. */
+data class Window(
+    val height: Int, val width: Int, val top: Int = 0, val left: Int = 0, val bottom: Int = height, val right: Int = width,
+)
+
 /**
- * Gives [photo] the colours of [chroma], in place, and leaves its CIE L alone.
+ * Gives [photo], or what a raster holds of a [window] on one, the colours of [chroma], in place, and leaves its CIE L alone.
  *
  * Luminance is kept exactly, chroma gives way: where the wanted colour lies outside sRGB, it moves towards the neutral
  * of the same luminance, in linear light. Works in strips: beside the photo it needs no more memory for a larger one.
@@ -32,10 +37,11 @@ fun fuse(
     edges: Boolean = true,
     workers: Workers = Workers.ONE,
     watch: Watch = Watch.NONE,
+    window: Window = Window(photo.height, photo.width),
 ) {
-    val planes = enlarged(chroma, small, photo, if (edges) factor(chroma, photo) else 1, workers)
-    val vertical = Positions(photo.height, planes.coversHeight / photo.height, planes.height)
-    val horizontal = Positions(photo.width, planes.coversWidth / photo.width, planes.width)
+    val planes = enlarged(chroma, small, if (edges) factor(chroma, window) else 1, workers)
+    val vertical = Positions(photo.height, planes.coversHeight / window.height, planes.height, window.top)
+    val horizontal = Positions(photo.width, planes.coversWidth / window.width, planes.width, window.left)
     val rows = min(MOST_ROWS, max(1, STRIP_PIXELS / photo.width))
     val strips = (photo.height + rows - 1) / rows
     workers.each(strips, watch) { strip ->
@@ -57,7 +63,7 @@ private class Shifts(
     val height: Int, val width: Int, val x: FloatArray, val z: FloatArray, val coversHeight: Double, val coversWidth: Double,
 )
 
-private fun enlarged(chroma: Chroma, small: Small, photo: Raster, factor: Int, workers: Workers): Shifts {
+private fun enlarged(chroma: Chroma, small: Small, factor: Int, workers: Workers): Shifts {
     var planes = Planes(
         chroma.height, chroma.width,
         FloatArray(chroma.ab.size / 2) { chroma.ab[2 * it] }, FloatArray(chroma.ab.size / 2) { chroma.ab[2 * it + 1] },
@@ -78,7 +84,7 @@ private fun enlarged(chroma: Chroma, small: Small, photo: Raster, factor: Int, w
 }
 
 /** How many times the chroma is enlarged with its edges kept: up to the photo's size, or as far as memory goes. */
-private fun factor(chroma: Chroma, photo: Raster): Int {
+private fun factor(chroma: Chroma, photo: Window): Int {
     val most = sqrt(EDGE_PIXELS.toDouble() / (chroma.height * chroma.width)).toInt()
     val wanted = max(photo.height / chroma.coversHeight, photo.width / chroma.coversWidth)
     return max(1, min(most, ceil(wanted).toInt()))

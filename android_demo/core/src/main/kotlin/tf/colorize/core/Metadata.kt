@@ -1,8 +1,5 @@
 package tf.colorize.core
 
-import java.io.DataInputStream
-import java.io.EOFException
-import java.io.InputStream
 import java.io.OutputStream
 import java.nio.ByteBuffer
 import java.util.zip.CRC32
@@ -14,87 +11,14 @@ class Metadata(val exif: ByteArray? = null, val xmp: ByteArray? = null) {
         Metadata(Exif.updated(exif, tool, width, height), Provenance.updatedXmp(xmp, tool))
 
     companion object {
-        /** Of a JPEG, PNG or WebP; nothing of other formats, and of damaged files what was found before the damage. */
-        fun read(file: InputStream): Metadata {
-            val data = DataInputStream(file.buffered())
-            val found = Array<ByteArray?>(2) { null }
-            try {
-                val head = ByteArray(2).also(data::readFully)
-                when {
-                    head[0] == 0xFF.toByte() && head[1] == 0xD8.toByte() -> readJpeg(data, found)
-                    head[0] == 0x89.toByte() && head[1] == 'P'.code.toByte() -> readPng(data, found)
-                    head[0] == 'R'.code.toByte() && head[1] == 'I'.code.toByte() -> readWebp(data, found)
-                }
-            } catch (_: EOFException) {
-                // what was found counts
-            }
-            return Metadata(found[0], found[1])
-        }
-
-        private fun readJpeg(data: DataInputStream, found: Array<ByteArray?>) {
-            while (true) {
-                if (data.readUnsignedByte() != 0xFF) return
-                val marker = data.readUnsignedByte()
-                if (marker == SCAN || marker == END) return
-                val body = ByteArray(maxOf(data.readUnsignedShort() - 2, 0)).also(data::readFully)
-                if (marker != APP1) continue
-                if (body.startsWith(EXIF)) found[0] = found[0] ?: body.copyOfRange(EXIF.size, body.size)
-                if (body.startsWith(XMP)) found[1] = found[1] ?: body.copyOfRange(XMP.size, body.size)
-            }
-        }
-
-        private fun readPng(data: DataInputStream, found: Array<ByteArray?>) {
-            data.skipFully(6)
-            while (true) {
-                val length = data.readInt()
-                val kind = ByteArray(4).also(data::readFully).decodeToString()
-                if (kind == "IEND" || length < 0) return
-                if (kind !in setOf("eXIf", "iTXt") || length > LARGEST) {
-                    data.skipFully(length)
-                } else {
-                    val body = ByteArray(length).also(data::readFully)
-                    if (kind == "eXIf") found[0] = body
-                    if (kind == "iTXt" && body.startsWith(PNG_XMP)) found[1] = body.copyOfRange(PNG_XMP.size, length)
-                }
-                data.skipFully(4)
-            }
-        }
-
-        private fun readWebp(data: DataInputStream, found: Array<ByteArray?>) {
-            data.skipFully(10)
-            while (true) {
-                val kind = ByteArray(4).also(data::readFully).decodeToString()
-                val length = Integer.reverseBytes(data.readInt())
-                if (length < 0) return
-                if (kind in setOf("EXIF", "XMP ") && length <= LARGEST) {
-                    val body = ByteArray(length).also(data::readFully)
-                    if (kind == "EXIF") found[0] = if (body.startsWith(EXIF)) body.copyOfRange(EXIF.size, length) else body
-                    if (kind == "XMP ") found[1] = body
-                } else {
-                    data.skipFully(length)
-                }
-                data.skipFully(length % 2)
-            }
-        }
-
-        private fun DataInputStream.skipFully(count: Int) {
-            var left = count
-            while (left > 0) {
-                val skipped = skipBytes(left)
-                if (skipped == 0) throw EOFException()
-                left -= skipped
-            }
-        }
-
-        private fun ByteArray.startsWith(prefix: ByteArray) = size >= prefix.size && prefix.indices.all { this[it] == prefix[it] }
+        /** Of a JPEG, PNG, WebP, HEIC or AVIF file; nothing of other formats. */
+        fun read(file: ByteBuffer): Metadata = MetadataReader(file).read()
 
         private const val APP1 = 0xE1
-        private const val SCAN = 0xDA
-        private const val END = 0xD9
-        private const val LARGEST = 16 shl 20
-        private val EXIF = "Exif\u0000\u0000".encodeToByteArray()
-        private val XMP = "http://ns.adobe.com/xap/1.0/\u0000".encodeToByteArray()
-        private val PNG_XMP = "XML:com.adobe.xmp\u0000\u0000\u0000\u0000\u0000".encodeToByteArray()
+        internal const val LARGEST = 16 shl 20
+        internal val EXIF = "Exif\u0000\u0000".encodeToByteArray()
+        internal val XMP = "http://ns.adobe.com/xap/1.0/\u0000".encodeToByteArray()
+        internal val PNG_XMP = "XML:com.adobe.xmp\u0000\u0000\u0000\u0000\u0000".encodeToByteArray()
         private const val MOST_IN_SEGMENT = 65_000
 
         /** A JPEG that an encoder writes through it gets [metadata] (marked before) as its first segments. */

@@ -6,10 +6,7 @@ import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
-import java.io.ByteArrayInputStream
-import java.io.ByteArrayOutputStream
 import java.util.concurrent.CancellationException
-import javax.imageio.ImageIO
 import kotlin.math.abs
 
 class PartsTest {
@@ -29,6 +26,21 @@ class PartsTest {
         fuse(photo, Chroma(8, 8, ab), Small.of(before))
         val off = photo.argb.indices.map { abs(Srgb.luma(photo.argb[it]) - Srgb.luma(before.argb[it])) }
         assertTrue("mean ${off.average()}, most ${off.max()}", off.average() < 0.06 && off.max() < 0.27)
+    }
+
+    @Test fun aWindowShowsWhatTheWholeShows() {
+        val photo = Goldens.pixels("colour.png")
+        val small = Small.of(photo.copy())
+        val chroma = Chroma(8, 8, FloatArray(8 * 8 * 2) { if (it % 2 == 0) 50f - it else it - 70f })
+        val whole = photo.copy().also { fuse(it, chroma, small) }
+        val part = Pixels(31, 22)
+        val wanted = Pixels(31, 22)
+        for (row in 0 until 22) {
+            photo.argb.copyInto(part.argb, row * 31, (row + 40) * 100 + 60, (row + 40) * 100 + 91)
+            whole.argb.copyInto(wanted.argb, row * 31, (row + 40) * 100 + 60, (row + 40) * 100 + 91)
+        }
+        fuse(part, chroma, small, window = Window(75, 100, top = 40, left = 60, bottom = 62, right = 91))
+        assertArrayEquals(wanted.argb, part.argb)
     }
 
     @Test fun reductionRoundsMeansToTheNearest() {
@@ -92,76 +104,5 @@ class PartsTest {
         assertEquals(10, distance.most)
         assertEquals(5, distance.point(0.9995))
         assertEquals(0, distance.point(0.99))
-    }
-
-    // --- metadata ---
-
-    @Test fun theMarkAndTheOldMetadataGoIntoAJpeg() {
-        val old = Metadata(exif(), "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"r\"><rdf:Description rdf:about=\"\" xmlns:dc=\"d\" dc:title=\"Harbour\"/></rdf:RDF></x:xmpmeta>".encodeToByteArray())
-        val out = ByteArrayOutputStream()
-        Metadata.intoJpeg(out, old.marked("tool <1>", 40, 30), "tool <1>", 40, 30).use { through ->
-            val bytes = ByteArrayOutputStream().also { ImageIO.write(ImageIO.read(png()), "jpg", it) }.toByteArray()
-            through.write(bytes[0].toInt()) // an encoder may write in pieces of any size
-            through.write(bytes, 1, 100)
-            through.write(bytes, 101, bytes.size - 101)
-        }
-        assertEquals(100, ImageIO.read(ByteArrayInputStream(out.toByteArray())).width)
-        val found = Metadata.read(ByteArrayInputStream(out.toByteArray()))
-        val xmp = found.xmp!!.decodeToString()
-        assertTrue(xmp, Provenance.SOURCE_TYPE in xmp && "Harbour" in xmp && "tool &lt;1&gt;" in xmp)
-        val exif = found.exif!!.toString(Charsets.ISO_8859_1)
-        assertTrue("tool <1>" in exif && "Maker" in exif)
-    }
-
-    @Test fun theMarkGoesIntoAPng() {
-        val out = ByteArrayOutputStream()
-        Metadata.intoPng(out, Metadata().marked("tool", 100, 75)).use { it.write(png().readBytes()) }
-        assertEquals(75, ImageIO.read(ByteArrayInputStream(out.toByteArray())).height)
-        val found = Metadata.read(ByteArrayInputStream(out.toByteArray()))
-        assertTrue(Provenance.SOURCE_TYPE in found.xmp!!.decodeToString())
-        assertTrue("tool" in found.exif!!.toString(Charsets.ISO_8859_1))
-    }
-
-    @Test fun theMarkIsWrittenOnce() {
-        val once = Provenance.updatedXmp(null, "tool 1")
-        val twice = Provenance.updatedXmp(once, "tool 2").decodeToString()
-        assertEquals(1, Regex("DigitalSourceType=").findAll(twice).count())
-        assertTrue("tool 2" in twice && "tool 1" !in twice)
-    }
-
-    @Test fun orientationBecomesUpright() {
-        val exif = Exif.updated(exif(), "tool", 640, 480)
-        assertArrayEquals(byteArrayOf(0x4D, 0x4D), exif.copyOf(2)) // the byte order is kept
-        val entries = entries(exif)
-        assertEquals(1, entries[0x0112])
-        assertEquals(setOf(0x010F, 0x0112, 0x0131), entries.keys)
-        assertArrayEquals(exif().drop(8).toByteArray(), exif.copyOfRange(8, exif().size)) // not a byte moved
-    }
-
-    @Test fun damagedExifIsReplaced() {
-        for (damaged in listOf(ByteArray(3), "II*\u0000\u00ff\u00ff\u00ff\u007f".toByteArray(Charsets.ISO_8859_1), "hello world".toByteArray())) {
-            assertEquals(setOf(0x0112, 0x0131), entries(Exif.updated(damaged, "tool", 1, 1)).keys)
-        }
-    }
-
-    private fun png() = java.io.File(Goldens.repository, "tests/golden/colour.png")
-
-    /** Big endian: Make = "Maker", Orientation = 6. */
-    private fun exif() = byteArrayOf(
-        0x4D, 0x4D, 0, 42, 0, 0, 0, 8, 0, 2,
-        1, 0x0F, 0, 2, 0, 0, 0, 6, 0, 0, 0, 38,
-        1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0,
-        0, 0, 0, 0, 'M'.code.toByte(), 'a'.code.toByte(), 'k'.code.toByte(), 'e'.code.toByte(), 'r'.code.toByte(), 0,
-    )
-
-    /** Short values by tag. */
-    private fun entries(tiff: ByteArray): Map<Int, Int> {
-        val buffer = java.nio.ByteBuffer.wrap(tiff)
-        buffer.order(if (tiff[0].toInt() == 0x49) java.nio.ByteOrder.LITTLE_ENDIAN else java.nio.ByteOrder.BIG_ENDIAN)
-        val start = buffer.getInt(4)
-        return (0 until buffer.getShort(start)).associate {
-            val at = start + 2 + 12 * it
-            buffer.getShort(at).toInt() to buffer.getShort(at + 8).toInt()
-        }
     }
 }

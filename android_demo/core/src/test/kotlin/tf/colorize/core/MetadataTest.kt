@@ -1,0 +1,143 @@
+package tf.colorize.core
+
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import java.io.ByteArrayInputStream
+import java.io.ByteArrayOutputStream
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import javax.imageio.ImageIO
+
+/** What a photo's file says besides its pixels goes along, with the mark. */
+class MetadataTest {
+    @Test fun theMarkAndTheOldMetadataGoIntoAJpeg() {
+        val old = Metadata(exif(), "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"r\"><rdf:Description rdf:about=\"\" xmlns:dc=\"d\" dc:title=\"Harbour\"/></rdf:RDF></x:xmpmeta>".encodeToByteArray())
+        val out = ByteArrayOutputStream()
+        Metadata.intoJpeg(out, old.marked("tool <1>", 40, 30), "tool <1>", 40, 30).use { through ->
+            val bytes = ByteArrayOutputStream().also { ImageIO.write(ImageIO.read(png()), "jpg", it) }.toByteArray()
+            through.write(bytes[0].toInt()) // an encoder may write in pieces of any size
+            through.write(bytes, 1, 100)
+            through.write(bytes, 101, bytes.size - 101)
+        }
+        assertEquals(100, ImageIO.read(ByteArrayInputStream(out.toByteArray())).width)
+        val found = Metadata.read(ByteBuffer.wrap(out.toByteArray()))
+        val xmp = found.xmp!!.decodeToString()
+        assertTrue(xmp, Provenance.SOURCE_TYPE in xmp && "Harbour" in xmp && "tool &lt;1&gt;" in xmp)
+        val exif = found.exif!!.toString(Charsets.ISO_8859_1)
+        assertTrue("tool <1>" in exif && "Maker" in exif)
+    }
+
+    @Test fun theMarkGoesIntoAPng() {
+        val out = ByteArrayOutputStream()
+        Metadata.intoPng(out, Metadata().marked("tool", 100, 75)).use { it.write(png().readBytes()) }
+        assertEquals(75, ImageIO.read(ByteArrayInputStream(out.toByteArray())).height)
+        val found = Metadata.read(ByteBuffer.wrap(out.toByteArray()))
+        assertTrue(Provenance.SOURCE_TYPE in found.xmp!!.decodeToString())
+        assertTrue("tool" in found.exif!!.toString(Charsets.ISO_8859_1))
+    }
+
+    @Test fun theMarkIsWrittenOnce() {
+        val once = Provenance.updatedXmp(null, "tool 1")
+        val twice = Provenance.updatedXmp(once, "tool 2").decodeToString()
+        assertEquals(1, Regex("DigitalSourceType=").findAll(twice).count())
+        assertTrue("tool 2" in twice && "tool 1" !in twice)
+    }
+
+    @Test fun orientationBecomesUpright() {
+        val exif = Exif.updated(exif(), "tool", 640, 480)
+        assertArrayEquals(byteArrayOf(0x4D, 0x4D), exif.copyOf(2)) // the byte order is kept
+        val entries = entries(exif)
+        assertEquals(1, entries[0x0112])
+        assertEquals(setOf(0x010F, 0x0112, 0x0131), entries.keys)
+        assertArrayEquals(exif().drop(8).toByteArray(), exif.copyOfRange(8, exif().size)) // not a byte moved
+    }
+
+    @Test fun damagedExifIsReplaced() {
+        for (damaged in listOf(ByteArray(3), "II*\u0000\u00ff\u00ff\u00ff\u007f".toByteArray(Charsets.ISO_8859_1), "hello world".toByteArray())) {
+            assertEquals(setOf(0x0112, 0x0131), entries(Exif.updated(damaged, "tool", 1, 1)).keys)
+        }
+    }
+
+    // --- HEIC and AVIF, which differ in the boxes' insides ---
+
+    @Test fun anAvifOfARealEncoderIsRead() {
+        val found = Metadata.read(ByteBuffer.wrap(File(Goldens.repository, "tests/golden/metadata.avif").readBytes()))
+        assertTrue("Maker" in found.exif!!.toString(Charsets.ISO_8859_1))
+        assertTrue("Harbour" in found.xmp!!.decodeToString())
+    }
+
+    @Test fun itemsAreFoundWhereverTheyLie() {
+        for (version in 0..2) {
+            for (inside in listOf(false, true)) {
+                if (inside && version == 0) continue // which knows of the file alone
+                val found = Metadata.read(ByteBuffer.wrap(heic(version, inside)))
+                assertArrayEquals("$version, $inside", exif(), found.exif)
+                assertEquals("<x/>", found.xmp!!.decodeToString())
+            }
+        }
+    }
+
+    @Test fun noDamageCrashesTheReader() {
+        val random = kotlin.random.Random(6)
+        val whole = listOf(heic(1, true), heic(0, false), png().readBytes().copyOf(400))
+        repeat(6000) {
+            val damaged = whole[it % 3].copyOf()
+            repeat(1 + it % 5) { damaged[random.nextInt(damaged.size)] = random.nextInt().toByte() }
+            Metadata.read(ByteBuffer.wrap(if (it % 2 == 0) damaged else damaged.copyOf(random.nextInt(damaged.size))))
+        }
+    }
+
+    /** EXIF and XMP as items, in two pieces each: [inside] `meta`, or behind it. */
+    private fun heic(version: Int, inside: Boolean): ByteArray {
+        val exif = byteArrayOf(0, 0, 0, 6) + "Exif\u0000\u0000".encodeToByteArray() + exif()
+        val xmp = "<x/>".encodeToByteArray()
+        val id: (Int) -> ByteArray = { if (version < 2) short(it) else int(it) }
+        fun meta(base: Int): ByteArray {
+            fun place(number: Int, from: Int, length: Int): ByteArray {
+                val extents = listOf(0 to 2, 2 to length - 2).fold(ByteArray(0)) { all, (at, count) ->
+                    all + (if (version == 0) ByteArray(0) else short(1)) + int(from + at) + int(count)
+                }
+                return id(number) + (if (version == 0) ByteArray(0) else short(if (inside) 1 else 0)) + short(0) + int(base) + short(2) + extents
+            }
+            val places = place(7, 0, exif.size) + place(9, exif.size, xmp.size)
+            val sizes = byteArrayOf(0x44, if (version == 0) 0x40 else 0x42)
+            val locations = box("iloc", int(version shl 24) + sizes + id(2).let { if (version < 2) short(2) else it } + places)
+            val entry: (Int, String) -> ByteArray = { number, kind -> box("infe", int(2 shl 24) + short(number) + short(0) + kind.encodeToByteArray()) }
+            val list = box("iinf", int(0) + short(2) + entry(7, "Exif\u0000") + entry(9, "mime\u0000application/rdf+xml\u0000"))
+            return box("meta", int(0) + list + locations + if (inside) box("idat", exif + xmp) else ByteArray(0))
+        }
+        val head = box("ftyp", "heic".encodeToByteArray() + int(0))
+        if (inside) return head + meta(0)
+        return head + meta(head.size + meta(0).size + 8) + box("mdat", exif + xmp)
+    }
+
+    private fun box(kind: String, content: ByteArray) = int(content.size + 8) + kind.encodeToByteArray() + content
+
+    private fun int(value: Int) = ByteBuffer.allocate(4).putInt(value).array()
+
+    private fun short(value: Int) = ByteBuffer.allocate(2).putShort(value.toShort()).array()
+
+    private fun png() = File(Goldens.repository, "tests/golden/colour.png")
+
+    /** Big endian: Make = "Maker", Orientation = 6. */
+    private fun exif() = byteArrayOf(
+        0x4D, 0x4D, 0, 42, 0, 0, 0, 8, 0, 2,
+        1, 0x0F, 0, 2, 0, 0, 0, 6, 0, 0, 0, 38,
+        1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0,
+        0, 0, 0, 0, 'M'.code.toByte(), 'a'.code.toByte(), 'k'.code.toByte(), 'e'.code.toByte(), 'r'.code.toByte(), 0,
+    )
+
+    /** Short values by tag. */
+    private fun entries(tiff: ByteArray): Map<Int, Int> {
+        val buffer = ByteBuffer.wrap(tiff)
+        buffer.order(if (tiff[0].toInt() == 0x49) ByteOrder.LITTLE_ENDIAN else ByteOrder.BIG_ENDIAN)
+        val start = buffer.getInt(4)
+        return (0 until buffer.getShort(start)).associate {
+            val at = start + 2 + 12 * it
+            buffer.getShort(at).toInt() to buffer.getShort(at + 8).toInt()
+        }
+    }
+}
