@@ -26,7 +26,7 @@ class BatchService : Service() {
     /** Of the batch that began last; each has its own, so that a new one does not revive a cancelled one. */
     private var cancelled = AtomicBoolean()
     private val graph: Graph get() = (application as App).graph
-    private val notifications: NotificationManager get() = getSystemService(NotificationManager::class.java)
+    private val notifications: NotificationManager get() = checkNotNull(getSystemService(NotificationManager::class.java))
 
     override fun onBind(intent: Intent?): IBinder? = null
 
@@ -53,19 +53,18 @@ class BatchService : Service() {
         // A job per photo, so that the photo on the screen need not wait for all of them.
         for ((index, uri) in photos.withIndex()) {
             graph.engine.submit { access ->
-                if (!cancelled.get()) {
-                    try {
-                        colorize(uri, { !cancelled.get() }, access, choice, options)
-                    } catch (_: CancellationException) {
-                        // counted as not done
-                    } catch (_: Exception) {
-                        failed++
-                    } catch (_: OutOfMemoryError) {
-                        failed++
-                    }
-                    done = index + 1
-                    report(Batch(done, photos.size, failed))
+                if (cancelled.get()) return@submit
+                try {
+                    colorize(uri, { !cancelled.get() }, access, choice, options)
+                } catch (_: CancellationException) {
+                    return@submit
+                } catch (_: Exception) {
+                    failed++
+                } catch (_: OutOfMemoryError) {
+                    failed++
                 }
+                done = index + 1
+                report(Batch(done, photos.size, failed))
             }
         }
         graph.engine.submit { graph.main.execute { end(Batch(done, photos.size, failed, over = true)) } }
@@ -97,6 +96,12 @@ class BatchService : Service() {
         stopForeground(STOP_FOREGROUND_DETACH) // what it came to stays readable
         notifications.notify(NOTIFICATION, notification(batch))
         stopSelf()
+    }
+
+    /** After six hours a day Android 15 wants it to stop, and ends the process of one that does not. */
+    override fun onTimeout(startId: Int, type: Int) {
+        cancelled.set(true)
+        graph.model.state.batch?.let { end(it.copy(over = true)) }
     }
 
     override fun onDestroy() {

@@ -34,7 +34,7 @@ interface Camera {
 
 /** The first camera that looks away from the screen. The caller has asked for the permission. */
 class BackCamera(context: Context) : Camera {
-    private val manager = context.getSystemService(CameraManager::class.java)
+    private val manager = checkNotNull(context.getSystemService(CameraManager::class.java))
     private var thread: HandlerThread? = null
     private var handler: Handler? = null
     private var device: CameraDevice? = null

@@ -9,8 +9,10 @@ import tf.colorize.core.Palette
 import tf.colorize.core.Small
 import tf.colorize.core.Srgb
 import tf.colorize.core.Watch
+import tf.colorize.core.Window
 import tf.colorize.core.finished
 import tf.colorize.core.fuse
+import java.io.IOException
 import java.util.concurrent.CancellationException
 import java.util.concurrent.Executor
 import java.util.concurrent.atomic.AtomicInteger
@@ -30,6 +32,9 @@ class ColorizeViewModel(
 
     /** Rises with everything that makes running work pointless. */
     private val generation = AtomicInteger()
+
+    /** Rises with every other part of the photo that is looked at. */
+    private val looks = AtomicInteger()
 
     /** What the engine's thread keeps of the photo on the screen; replaced as a whole. */
     @Volatile private var current: Current? = null
@@ -113,6 +118,7 @@ class ColorizeViewModel(
                 hints = wish.hints,
                 canUndo = earlier.isNotEmpty(),
                 photo = Shown(photo.file.name, photo.width, photo.height, photo.before, after),
+                detail = null,
                 card = card,
                 work = null,
                 notice = if (opened.fellBack) Notice(R.string.fell_back, listOf(wish.choice.accelerator.name)) else notice,
@@ -124,6 +130,32 @@ class ColorizeViewModel(
         fuse(it, now.raw.finished(options), now.photo.small, options.edges, engine.workers)
     }.toBitmap()
 
+    /** Colours what the screen shows of the photo at the photo's own resolution; null where the small copy is enough. */
+    fun look(window: Window?) {
+        val mine = looks.incrementAndGet()
+        if (window == null) return update { copy(detail = null) }
+        val kept = current ?: return
+        val options = state.options
+        engine.submit {
+            if (looks.get() != mine) return@submit
+            val detail = try {
+                detailed(kept, window, options)
+            } catch (_: IOException) {
+                null
+            } catch (_: OutOfMemoryError) { // the small copy stays
+                null
+            }
+            main.execute { if (looks.get() == mine && current === kept && state.options == options) update { copy(detail = detail) } }
+        }
+    }
+
+    private fun detailed(kept: Current, window: Window, options: Options): Detail {
+        val before = photos.decode(kept.photo.file, window)
+        val after = BitmapRaster(before.bitmap.copy(Bitmap.Config.ARGB_8888, true))
+        fuse(after, kept.raw.finished(options), kept.photo.small, options.edges, engine.workers, window = window)
+        return Detail(window, before.bitmap, after.bitmap)
+    }
+
     // --- colour ---
 
     fun saturation(value: Float) {
@@ -132,7 +164,7 @@ class ColorizeViewModel(
         val options = state.options
         run(null) { mine, _, _ ->
             val after = fused(kept, options)
-            post(mine) { copy(photo = photo?.copy(after = after), work = null) }
+            post(mine) { copy(photo = photo?.copy(after = after), detail = null, work = null) }
         }
     }
 

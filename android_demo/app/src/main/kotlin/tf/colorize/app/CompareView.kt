@@ -3,8 +3,8 @@ package tf.colorize.app
 import android.content.Context
 import android.graphics.Bitmap
 import android.graphics.Canvas
-import android.graphics.Matrix
 import android.graphics.Paint
+import android.graphics.Rect
 import android.graphics.RectF
 import android.os.Bundle
 import android.util.AttributeSet
@@ -14,6 +14,7 @@ import android.view.ScaleGestureDetector
 import android.view.View
 import android.view.accessibility.AccessibilityNodeInfo
 import tf.colorize.core.Hint
+import tf.colorize.core.Window
 import kotlin.math.abs
 import kotlin.math.hypot
 import kotlin.math.max
@@ -26,10 +27,12 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         fun split(share: Float)
         fun addHint(x: Float, y: Float)
         fun moveHint(index: Int, x: Float, y: Float)
+        fun look(window: Window?)
     }
 
     var actions: Actions? = null
     private var photo: Shown? = null
+    private var detail: Detail? = null
     private var tool = Tool.COMPARE
     private var split = 0.5f
     private var hints = emptyList<Hint>()
@@ -40,25 +43,40 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
     private val shade = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = 0x99000000.toInt() }
     private val fill = Paint(Paint.ANTI_ALIAS_FLAG)
 
-    private val place = Matrix() // of the small copy on the view
-    private var zoom = 1f
-    private var shiftX = 0f
-    private var shiftY = 0f
+    private val place = Placement()
     private var dragged = NOTHING
     private var draggedTo: Pair<Float, Float>? = null
+
+    /** How far the picture may reach beyond each side of the view: under the system's bars. */
+    var beyond: Rect = Rect()
+        set(value) {
+            field = value
+            arrange()
+        }
+    private var asked: Pair<Window?, Bitmap>? = null // for more detail, and of which picture
+    private val askForDetail = Runnable {
+        val shown = photo ?: return@Runnable
+        val wanted = detailNeeded(shown) to shown.after
+        if (wanted != asked) {
+            asked = wanted
+            actions?.look(wanted.first)
+        }
+    }
 
     init {
         isFocusable = true
     }
 
-    fun show(photo: Shown?, tool: Tool, split: Float, hints: List<Hint>) {
-        val another = photo?.before !== this.photo?.before
-        this.photo = photo
-        this.tool = tool
-        this.split = split
-        this.hints = hints
+    fun show(state: UiState) {
+        val another = state.photo?.before !== photo?.before
+        photo = state.photo
+        detail = state.detail
+        tool = state.tool
+        split = state.split
+        hints = state.hints
         contentDescription = photo?.let { resources.getString(R.string.picture_description, it.name, percent()) }
-        if (another) zoomTo(1f, 0f, 0f) else arrange()
+        if (another) place.whole()
+        arrange()
     }
 
     private fun percent() = (split * 100).toInt()
@@ -67,47 +85,50 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
 
     override fun onSizeChanged(width: Int, height: Int, oldWidth: Int, oldHeight: Int) = arrange()
 
-    private fun zoomTo(scale: Float, x: Float, y: Float) {
-        zoom = scale.coerceIn(1f, LARGEST)
-        shiftX = x
-        shiftY = y
-        arrange()
+    private fun arrange() {
+        invalidate()
+        val shown = photo ?: return
+        if (width == 0 || height == 0) return
+        place.fit(shown.width, shown.height, width, height)
+        removeCallbacks(askForDetail)
+        postDelayed(askForDetail, PAUSE)
     }
 
-    private fun arrange() {
-        val before = photo?.before ?: return invalidate()
-        if (width == 0 || height == 0) return
-        val fit = min(width.toFloat() / before.width, height.toFloat() / before.height)
-        val scale = fit * zoom
-        // The picture may be moved as far as it covers the view, and not beyond.
-        val spareX = max(0f, (before.width * scale - width) / 2)
-        val spareY = max(0f, (before.height * scale - height) / 2)
-        shiftX = shiftX.coerceIn(-spareX, spareX)
-        shiftY = shiftY.coerceIn(-spareY, spareY)
-        place.setScale(scale, scale)
-        place.postTranslate((width - before.width * scale) / 2 + shiftX, (height - before.height * scale) / 2 + shiftY)
-        invalidate()
-    }
+    private fun detailNeeded(shown: Shown): Window? = place.window(
+        shown.before.width, -beyond.left.toFloat(), -beyond.top.toFloat(),
+        (width + beyond.right).toFloat(), (height + beyond.bottom).toFloat(),
+    )
 
     override fun onDraw(canvas: Canvas) {
         val shown = photo ?: return
-        val at = lineAt(shown.before)
-        clipped(canvas, 0f, at) { canvas.drawBitmap(shown.before, place, smooth) }
-        clipped(canvas, at, width.toFloat()) { canvas.drawBitmap(shown.after, place, smooth) }
-        if (tool == Tool.COMPARE) handle(canvas, at, shown)
-        hints.forEachIndexed { index, hint -> dot(canvas, index, hint, shown) }
+        val at = lineAt()
+        clipped(canvas, -beyond.left.toFloat(), at) { picture(canvas, shown.before, detail?.before) }
+        clipped(canvas, at, (width + beyond.right).toFloat()) { picture(canvas, shown.after, detail?.after) }
+        if (tool == Tool.COMPARE) handle(canvas, at)
+        hints.forEachIndexed { index, hint -> dot(canvas, index, hint) }
+    }
+
+    private fun picture(canvas: Canvas, small: Bitmap, large: Bitmap?) {
+        canvas.drawBitmap(small, null, RectF(place.left, place.top, place.right, place.bottom), smooth)
+        val window = detail?.window ?: return
+        val perColumn = (place.right - place.left) / window.width
+        val perRow = (place.bottom - place.top) / window.height
+        val part = RectF(
+            place.left + window.left * perColumn, place.top + window.top * perRow,
+            place.left + window.right * perColumn, place.top + window.bottom * perRow,
+        )
+        large?.let { canvas.drawBitmap(it, null, part, smooth) }
     }
 
     private inline fun clipped(canvas: Canvas, left: Float, right: Float, draw: () -> Unit) {
         canvas.save()
-        canvas.clipRect(left, 0f, right, height.toFloat())
+        canvas.clipRect(left, -beyond.top.toFloat(), right, (height + beyond.bottom).toFloat())
         draw()
         canvas.restore()
     }
 
-    private fun handle(canvas: Canvas, at: Float, shown: Shown) {
-        val area = area(shown.before)
-        canvas.drawLine(at, max(0f, area.top), at, min(height.toFloat(), area.bottom), line)
+    private fun handle(canvas: Canvas, at: Float) {
+        canvas.drawLine(at, max(0f, place.top), at, min(height.toFloat(), place.bottom), line)
         val radius = HANDLE * density
         canvas.drawCircle(at, height / 2f, radius, shade)
         val arm = radius / 2
@@ -118,54 +139,27 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         }
     }
 
-    private fun dot(canvas: Canvas, index: Int, hint: Hint, shown: Shown) {
-        val (x, y) = draggedTo?.takeIf { dragged == index } ?: onView(hint.x, hint.y, shown)
+    private fun dot(canvas: Canvas, index: Int, hint: Hint) {
+        val (x, y) = draggedTo?.takeIf { dragged == index } ?: place.onView(hint.x, hint.y)
         fill.color = (0xFF shl 24) or (hint.red shl 16) or (hint.green shl 8) or hint.blue
         canvas.drawCircle(x, y, DOT * density + 3 * density, shade)
         canvas.drawCircle(x, y, DOT * density + 1.5f * density, line)
         canvas.drawCircle(x, y, DOT * density, fill)
     }
 
-    /** The line in the view, where the hint tool shows all in colour. */
-    private fun lineAt(before: Bitmap): Float {
-        if (tool == Tool.HINT) return 0f
-        val area = area(before)
-        val left = max(0f, area.left)
-        return left + split * (min(width.toFloat(), area.right) - left)
-    }
+    /** The line in the view; the hint tool shows all in colour. */
+    private fun lineAt(): Float = if (tool == Tool.HINT) -beyond.left.toFloat() else seenFrom() + split * (seenTo() - seenFrom())
 
-    /** Where the picture lies in the view, and beyond it when zoomed. */
-    private fun area(before: Bitmap) =
-        RectF(0f, 0f, before.width.toFloat(), before.height.toFloat()).also { place.mapRect(it) }
+    private fun seenFrom() = max(0f, place.left)
 
-    private fun onView(x: Float, y: Float, shown: Shown): Pair<Float, Float> {
-        val point = floatArrayOf(
-            (x + 0.5f) * shown.before.width / shown.width, (y + 0.5f) * shown.before.height / shown.height,
-        )
-        place.mapPoints(point)
-        return point[0] to point[1]
-    }
-
-    /** A place on the view -> pixels of the photo; null beside it. */
-    private fun onPhoto(x: Float, y: Float): Pair<Float, Float>? {
-        val shown = photo ?: return null
-        val inverse = Matrix()
-        if (!place.invert(inverse)) return null
-        val point = floatArrayOf(x, y).also { inverse.mapPoints(it) }
-        val column = point[0] * shown.width / shown.before.width - 0.5f
-        val row = point[1] * shown.height / shown.before.height - 0.5f
-        return (column to row).takeIf { column >= 0 && row >= 0 && column <= shown.width - 1 && row <= shown.height - 1 }
-    }
+    private fun seenTo() = min(width.toFloat(), place.right)
 
     // --- touch ---
 
     private val pinch = ScaleGestureDetector(context, object : ScaleGestureDetector.SimpleOnScaleGestureListener() {
         override fun onScale(detector: ScaleGestureDetector): Boolean {
-            val scale = (zoom * detector.scaleFactor).coerceIn(1f, LARGEST) / zoom
-            // What lies under the fingers stays there.
-            val x = detector.focusX - width / 2f
-            val y = detector.focusY - height / 2f
-            zoomTo(zoom * scale, x - (x - shiftX) * scale, y - (y - shiftY) * scale)
+            place.zoomBy(detector.scaleFactor, detector.focusX, detector.focusY)
+            arrange()
             return true
         }
     }).apply { isQuickScaleEnabled = false } // a hint that was just set may be dragged at once
@@ -174,53 +168,53 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         override fun onDown(event: MotionEvent) = true
 
         override fun onSingleTapUp(event: MotionEvent): Boolean {
-            if (tool == Tool.HINT && dragged == NOTHING) onPhoto(event.x, event.y)?.let { actions?.addHint(it.first, it.second) }
+            if (tool == Tool.HINT && dragged == NOTHING) place.onPhoto(event.x, event.y)?.let { actions?.addHint(it.first, it.second) }
             return performClick()
         }
 
         override fun onDoubleTap(event: MotionEvent): Boolean {
             if (tool == Tool.HINT) return false // two quick hints
-            zoomTo(if (zoom > 1f) 1f else 3f, 0f, 0f)
+            if (place.zoom > 1f) place.whole() else place.zoomBy(3f, event.x, event.y)
+            arrange()
             return true
         }
 
         override fun onScroll(start: MotionEvent?, event: MotionEvent, dx: Float, dy: Float): Boolean {
-            if (dragged == NOTHING) zoomTo(zoom, shiftX - dx, shiftY - dy)
+            if (dragged == NOTHING) place.moveBy(-dx, -dy)
+            arrange()
             return true
         }
     })
 
     override fun onTouchEvent(event: MotionEvent): Boolean {
-        val shown = photo ?: return false
+        if (photo == null) return false
         pinch.onTouchEvent(event)
         if (pinch.isInProgress || event.pointerCount > 1) {
             dragged = NOTHING
             draggedTo = null
             return true
         }
-        if (event.actionMasked == MotionEvent.ACTION_DOWN) dragged = touched(event.x, event.y, shown)
+        if (event.actionMasked == MotionEvent.ACTION_DOWN) dragged = touched(event.x, event.y)
         gestures.onTouchEvent(event)
         when (event.actionMasked) {
-            MotionEvent.ACTION_MOVE -> drag(event, shown)
+            MotionEvent.ACTION_MOVE -> drag(event)
             MotionEvent.ACTION_UP -> drop()
             MotionEvent.ACTION_CANCEL -> draggedTo = null
         }
         return true
     }
 
-    private fun touched(x: Float, y: Float, shown: Shown): Int = when (tool) {
-        Tool.COMPARE -> if (abs(x - lineAt(shown.before)) < REACH * density) LINE else NOTHING
+    private fun touched(x: Float, y: Float): Int = when (tool) {
+        Tool.COMPARE -> if (abs(x - lineAt()) < REACH * density) LINE else NOTHING
         Tool.HINT -> hints.indices.firstOrNull {
-            val (hintX, hintY) = onView(hints[it].x, hints[it].y, shown)
+            val (hintX, hintY) = place.onView(hints[it].x, hints[it].y)
             hypot(x - hintX, y - hintY) < REACH * density
         } ?: NOTHING
     }
 
-    private fun drag(event: MotionEvent, shown: Shown) {
+    private fun drag(event: MotionEvent) {
         if (dragged == LINE) {
-            val area = area(shown.before)
-            val left = max(0f, area.left)
-            actions?.split((event.x - left) / (min(width.toFloat(), area.right) - left))
+            actions?.split((event.x - seenFrom()) / (seenTo() - seenFrom()))
         } else if (dragged >= 0) {
             draggedTo = event.x to event.y
             invalidate()
@@ -232,7 +226,7 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         val to = draggedTo
         dragged = NOTHING
         draggedTo = null
-        if (index >= 0 && to != null) onPhoto(to.first, to.second)?.let { actions?.moveHint(index, it.first, it.second) }
+        if (index >= 0 && to != null) place.onPhoto(to.first, to.second)?.let { actions?.moveHint(index, it.first, it.second) }
         invalidate()
     }
 
@@ -264,10 +258,10 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
     private companion object {
         const val NOTHING = -1
         const val LINE = -2
-        const val LARGEST = 16f
         const val HANDLE = 18f // dp
         const val DOT = 8f
         const val REACH = 24f
         const val STEP = 0.1f
+        const val PAUSE = 150L // ms in which the picture must not move before more of it is looked up
     }
 }

@@ -5,6 +5,9 @@ import android.app.Activity
 import android.content.ActivityNotFoundException
 import android.content.Intent
 import android.content.pm.PackageManager
+import android.content.res.Configuration
+import android.graphics.Insets
+import android.graphics.Rect
 import android.net.Uri
 import android.os.Build
 import android.os.Bundle
@@ -17,7 +20,7 @@ import android.widget.ImageView
 import android.widget.ProgressBar
 import android.widget.SeekBar
 import android.widget.TextView
-import tf.colorize.core.Palette
+import tf.colorize.core.Window
 
 /** The only screen: draws the state, and tells the view model what the user does. */
 class MainActivity : Activity() {
@@ -27,7 +30,7 @@ class MainActivity : Activity() {
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
         setContentView(R.layout.activity_main)
-        keepClearOfBars()
+        drawUnderBars()
         wire()
         if (saved != null) model.restore(saved.toSaved()) else take(intent)
         model.observe(::show)
@@ -59,19 +62,32 @@ class MainActivity : Activity() {
         super.onDestroy()
     }
 
-    /** Edge to edge: the picture lies under the bars' background, nothing to touch or read does. */
-    private fun keepClearOfBars() = view<View>(R.id.root).setOnApplyWindowInsetsListener { root, insets ->
+    /** Edge to edge: the picture may reach under the system's bars, nothing to touch or read does. */
+    @Suppress("DEPRECATION") // what API 35 does by itself has to be asked for before
+    private fun drawUnderBars() {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) {
-            val bars = insets.getInsets(WindowInsets.Type.systemBars() or WindowInsets.Type.displayCutout())
-            root.setPadding(bars.left, bars.top, bars.right, bars.bottom)
+            window.setDecorFitsSystemWindows(false)
         } else {
-            @Suppress("DEPRECATION")
-            root.setPadding(
-                insets.systemWindowInsetLeft, insets.systemWindowInsetTop,
-                insets.systemWindowInsetRight, insets.systemWindowInsetBottom,
-            )
+            window.decorView.systemUiVisibility = View.SYSTEM_UI_FLAG_LAYOUT_STABLE or
+                View.SYSTEM_UI_FLAG_LAYOUT_FULLSCREEN or View.SYSTEM_UI_FLAG_LAYOUT_HIDE_NAVIGATION
         }
-        insets
+        view<View>(R.id.root).setOnApplyWindowInsetsListener { root, insets ->
+            val bars = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) {
+                insets.getInsets(WindowInsets.Type.systemBars() or WindowInsets.Type.displayCutout())
+            } else {
+                insets.systemWindowInsets
+            }
+            root.setPadding(bars.left, bars.top, bars.right, bars.bottom)
+            view<CompareView>(R.id.compare).beyond = beyond(bars)
+            insets
+        }
+    }
+
+    /** On the sides where the picture, and not the controls, borders on the bars. */
+    private fun beyond(bars: Insets): Rect {
+        if (resources.configuration.orientation != Configuration.ORIENTATION_LANDSCAPE) return Rect(bars.left, bars.top, bars.right, 0)
+        val controlsAreRight = resources.configuration.layoutDirection == View.LAYOUT_DIRECTION_LTR
+        return if (controlsAreRight) Rect(bars.left, bars.top, 0, bars.bottom) else Rect(0, bars.top, bars.right, bars.bottom)
     }
 
     // --- what comes in ---
@@ -174,6 +190,7 @@ class MainActivity : Activity() {
             override fun split(share: Float) = model.split(share)
             override fun addHint(x: Float, y: Float) = model.addHint(x, y)
             override fun moveHint(index: Int, x: Float, y: Float) = model.moveHint(index, x, y)
+            override fun look(window: Window?) = model.look(window)
         }
     }
 
@@ -196,7 +213,7 @@ class MainActivity : Activity() {
         view<View>(R.id.empty).shown = state.screen == Screen.EMPTY && state.work == null
         view<CompareView>(R.id.compare).apply {
             shown = state.screen == Screen.PHOTO
-            show(state.photo, state.tool, state.split, state.hints)
+            show(state)
         }
         showWork(state)
         showTools(state)
@@ -232,6 +249,7 @@ class MainActivity : Activity() {
         view<View>(R.id.undo).isEnabled = state.canUndo
         view<PaletteView>(R.id.palette).show(state.colour)
         view<Button>(R.id.hint).apply {
+            shown = photo
             isEnabled = state.card?.hints == true
             setText(if (state.tool == Tool.HINT) R.string.compare else R.string.hint)
         }

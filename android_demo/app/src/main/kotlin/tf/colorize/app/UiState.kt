@@ -7,11 +7,13 @@ import tf.colorize.core.Card
 import tf.colorize.core.Hint
 import tf.colorize.core.Options
 import tf.colorize.core.Palette
+import tf.colorize.core.Window
 
 /** All that the screen shows. Never changed, only replaced. */
 data class UiState(
     val screen: Screen = Screen.EMPTY,
     val photo: Shown? = null,
+    val detail: Detail? = null, // of the photo, where its small copy is not enough
     val work: Work? = null,
     val tool: Tool = Tool.COMPARE,
     val split: Float = 0.5f, // of the picture's width that shows the photo as it was
@@ -33,6 +35,9 @@ enum class Tool { COMPARE, HINT }
 
 /** A photo on the screen: its name and size, and its small copy before and after. */
 data class Shown(val name: String, val width: Int, val height: Int, val before: Bitmap, val after: Bitmap)
+
+/** The part of the photo that [window] names, in pixels of the photo's own or not many fewer. */
+data class Detail(val window: Window, val before: Bitmap, val after: Bitmap)
 
 /** What is being done, and how much of it is done; null where that cannot be told. */
 data class Work(val step: Step, val share: Float?)

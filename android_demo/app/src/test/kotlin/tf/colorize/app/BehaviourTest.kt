@@ -22,7 +22,6 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import org.robolectric.util.ReflectionHelpers
 import tf.colorize.core.ModelException
 import tf.colorize.core.Palette
@@ -31,8 +30,7 @@ import java.util.concurrent.CountDownLatch
 
 /** What the user does, and what goes wrong. */
 @RunWith(Runner::class)
-@Config(sdk = [35], qualifiers = "w360dp-h640dp-mdpi")
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
+@Config(qualifiers = "w360dp-h640dp-mdpi")
 class BehaviourTest {
     // --- where photos come from ---
 
@@ -64,6 +62,16 @@ class BehaviourTest {
         val intent = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, stage.photo())
         stage.launch(intent = intent).settled()
         assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    @Test fun otherAppsFindItWhereTheyShare() = Stage().use { stage ->
+        for ((action, type) in listOf(
+            Intent.ACTION_SEND to "image/jpeg", Intent.ACTION_SEND to "application/octet-stream",
+            Intent.ACTION_SEND_MULTIPLE to "image/png",
+        )) {
+            val found = stage.app.packageManager.queryIntentActivities(Intent(action).setType(type), 0)
+            assertEquals("$action $type", listOf(MainActivity::class.java.name), found.map { it.activityInfo.name })
+        }
     }
 
     @Test fun anotherAppSharesAModel() = Stage().use { stage ->
@@ -139,7 +147,7 @@ class BehaviourTest {
         val saved = out.toByteArray()
         val picture = android.graphics.BitmapFactory.decodeByteArray(saved, 0, saved.size)
         assertEquals(100 to 75, picture.width to picture.height)
-        val metadata = tf.colorize.core.Metadata.read(saved.inputStream())
+        val metadata = tf.colorize.core.Metadata.read(java.nio.ByteBuffer.wrap(saved))
         assertTrue(tf.colorize.core.Provenance.SOURCE_TYPE in metadata.xmp!!.decodeToString())
         assertTrue("colorize_tf" in metadata.exif!!.toString(Charsets.ISO_8859_1))
         assertNull(stage.state.toShare)
@@ -302,6 +310,7 @@ class BehaviourTest {
             waitFor("frame $number") { stage.state.frame !== last }
         }
         assertTrue(stage.state.frame!!.perSecond > 0)
+        assertTrue(stage.view<TextView>(R.id.fps).text.endsWith("frames per second"))
         assertTrue(stage.state.frame!!.picture.argb().any { it ushr 16 and 0xFF != it and 0xFF })
         stage.camera.jpeg = golden("colour.png").readBytes()
         stage.click(R.id.camera)

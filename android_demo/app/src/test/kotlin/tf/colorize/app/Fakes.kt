@@ -15,6 +15,7 @@ import tf.colorize.core.Hint
 import tf.colorize.core.Opened
 import tf.colorize.core.Pixels
 import tf.colorize.core.Small
+import tf.colorize.core.Window
 import java.io.File
 import java.util.concurrent.CountDownLatch
 import kotlin.math.sin
@@ -81,7 +82,7 @@ class TroubledPhotos(private val real: Photos) : Photos by real {
     var onDecode: (() -> Nothing)? = null
     var onSave: (() -> Nothing)? = null
 
-    override fun decode(photo: PhotoFile): BitmapRaster = onDecode?.invoke() ?: real.decode(photo)
+    override fun decode(photo: PhotoFile, window: Window?): BitmapRaster = onDecode?.invoke() ?: real.decode(photo, window)
 
     override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri =
         onSave?.invoke() ?: real.save(photo, raster, card)
@@ -110,7 +111,7 @@ fun golden(name: String) = File(repository, "tests/golden/$name")
 
 /** Lets what was posted to the main thread run, until [done]. */
 fun waitFor(what: String, done: () -> Boolean) {
-    val end = System.nanoTime() + 60_000_000_000
+    val end = System.nanoTime() + 200_000_000_000
     shadowOf(Looper.getMainLooper()).idle()
     while (!done()) {
         assertTrue("waited in vain for $what", System.nanoTime() < end)

@@ -1,14 +1,16 @@
 package tf.colorize.app
 
+import android.content.Context
+import android.content.Intent
+import android.graphics.BitmapFactory
 import android.net.Uri
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
+import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
-import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import tf.colorize.core.Accelerator
 import tf.colorize.core.Distance
 import tf.colorize.core.ModelException
@@ -21,8 +23,6 @@ import java.nio.ByteBuffer
 
 /** The app with the model that it ships, in real TensorFlow Lite. */
 @RunWith(Runner::class)
-@Config(sdk = [35])
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
 class RealModelTest {
     private val app get() = RuntimeEnvironment.getApplication() as App
     private val models get() = StoredModels(app)
@@ -54,6 +54,35 @@ class RealModelTest {
                 assertEquals("tiny-fixed-int8", opened.colorizer.card.name)
                 opened.colorizer.close()
             }
+        }
+    }
+
+    @Test fun anExportedPix2pixThatIsSharedColoursAsItDoesInPython() {
+        app.graph = Graph(app)
+        val send = Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_STREAM, shared("models/pix2pix.tflite"))
+        Robolectric.buildActivity(MainActivity::class.java, send).setup()
+        waitFor("the model") { app.graph.model.state.choice.model.startsWith("pix2pix-") }
+        app.graph.model.open(shared("gray.png"))
+        waitFor("the picture") { app.graph.model.state.photo != null || app.graph.model.state.notice != null }
+        val wanted = BitmapFactory.decodeFile(golden("whole-pix2pix.png").path)
+        val distance = Distance.between(app.graph.model.state.photo!!.after.argb(), wanted.argb())
+        assertTrue("most ${distance.most}", distance.most <= 1)
+        app.graph.engine.close()
+    }
+
+    @Test fun theFirstUseComparesAndTheComparisonIsKept() {
+        val choice = Choice(models.names().first(), 1, Accelerator.XNNPACK)
+        models.open(choice).let { opened ->
+            assertEquals(Accelerator.XNNPACK to false, opened.accelerator to opened.fellBack)
+            opened.colorizer.close()
+        }
+        val kept = app.getSharedPreferences("parity", Context.MODE_PRIVATE)
+        val (key, holds) = kept.all.entries.single()
+        assertEquals(true, holds)
+        kept.edit().putBoolean(key, false).commit() // as on a device where it had failed
+        models.open(choice).let { opened ->
+            assertEquals(Accelerator.CPU to true, opened.accelerator to opened.fellBack)
+            opened.colorizer.close()
         }
     }
 

@@ -4,7 +4,6 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import tf.colorize.core.ModelException
 import tf.colorize.core.Palette
 import tf.colorize.core.Parity
@@ -12,8 +11,7 @@ import java.util.concurrent.CountDownLatch
 
 /** Every screen as it is drawn, with the platform's own rendering. */
 @RunWith(Runner::class)
-@Config(sdk = [35], qualifiers = "w360dp-h640dp-mdpi")
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
+@Config(qualifiers = "w360dp-h640dp-mdpi")
 class ScreensTest {
     @Test fun empty() = Stage().use { it.launch().compareScreen("empty") }
 
