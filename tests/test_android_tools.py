@@ -84,7 +84,7 @@ def test_models_are_copied_from_where_they_live(tmp_path, monkeypatch):
 def test_both_builds_use_the_same_versions():
     catalogue = tomllib.loads((DEMO / "gradle/libs.versions.toml").read_text())["versions"]
     pom = (DEMO / "pom.xml").read_text()
-    for name in ("kotlin", "tflite", "javacpp", "junit", "robolectric"):
+    for name in ("kotlin", "tflite", "javacpp", "junit", "robolectric", "androidx-test-junit"):
         assert re.search(rf"<{name}\.version>(.*?)</", pom)[1] == catalogue[name]
     gradle, maven = ((DEMO / "app" / name).read_text() for name in ("build.gradle.kts", "pom.xml"))
     for name in ("minSdk", "targetSdk", "versionCode"):

@@ -1,16 +1,41 @@
+import org.gradle.process.ExecOperations
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
+import javax.inject.Inject
+
 plugins {
     alias(libs.plugins.android.application)
     alias(libs.plugins.kotlin.android)
 }
 
-val repository: Directory = rootProject.layout.projectDirectory.dir("..")
+val checkout: Directory = rootProject.layout.projectDirectory.dir("..")
 
-// The models and the tests' pictures live in one place, and are copied from there.
-val copyModels by tasks.registering(Exec::class) {
-    val target = layout.buildDirectory.dir("models/models")
-    inputs.dir(repository.dir("colorize_tf/edge"))
-    outputs.dir(target)
-    commandLine("python3", "../tools/copy_models.py", repository.asFile.path, target.get().asFile.path)
+/** The models live in one place, and are copied from there. */
+abstract class CopyModels @Inject constructor(private val exec: ExecOperations) : DefaultTask() {
+    @get:InputDirectory
+    @get:PathSensitive(PathSensitivity.RELATIVE)
+    abstract val edge: DirectoryProperty
+
+    @get:InputFile
+    @get:PathSensitive(PathSensitivity.NONE)
+    abstract val script: RegularFileProperty
+
+    @get:Internal
+    abstract val checkout: DirectoryProperty
+
+    @get:OutputDirectory
+    abstract val assets: DirectoryProperty
+
+    @TaskAction
+    fun copy() {
+        val target = assets.get().dir("models").asFile
+        exec.exec { commandLine("python3", script.get().asFile.path, checkout.get().asFile.path, target.path) }
+    }
+}
+
+val copyModels by tasks.registering(CopyModels::class) {
+    checkout = rootProject.layout.projectDirectory.dir("..")
+    edge = checkout.dir("colorize_tf/edge")
+    script = rootProject.layout.projectDirectory.file("tools/copy_models.py")
 }
 
 android {
@@ -35,23 +60,31 @@ android {
         sourceCompatibility = JavaVersion.VERSION_17
         targetCompatibility = JavaVersion.VERSION_17
     }
-    kotlinOptions { jvmTarget = "17" }
     packaging {
         resources.excludes += setOf("META-INF/native-image/**", "META-INF/maven/**", "**/module-info.class")
     }
-    sourceSets["main"].assets.srcDir(layout.buildDirectory.dir("models"))
-    sourceSets["androidTest"].assets.srcDir(repository.dir("tests/golden"))
+    sourceSets["androidTest"].resources.srcDir(checkout.dir("tests/golden"))
     testOptions.unitTests {
         isIncludeAndroidResources = true
         all {
-            it.systemProperty("repository", repository.asFile.path)
+            it.maxHeapSize = "2g"
+            for (name in listOf("lang", "util", "io", "net", "nio", "text")) {
+                it.jvmArgs("--add-opens=java.base/java.$name=ALL-UNNAMED")
+            }
+            it.systemProperty("repository", checkout.asFile.path)
             it.systemProperty("screenshots", layout.buildDirectory.dir("screenshots").get().asFile.path)
             it.systemProperty("accepted", layout.projectDirectory.dir("src/test/screenshots").asFile.path)
         }
     }
 }
 
-tasks.named("preBuild") { dependsOn(copyModels) }
+androidComponents {
+    onVariants { it.sources.assets?.addGeneratedSourceDirectory(copyModels, CopyModels::assets) }
+}
+
+kotlin {
+    compilerOptions { jvmTarget = JvmTarget.JVM_17 }
+}
 
 dependencies {
     implementation(project(":core"))
