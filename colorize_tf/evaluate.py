@@ -215,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(set(names)) < len(names) or len(names) != len(given.runs) or GRAY in names:
         raise InputError("--names", f"must be one for each run, all different, none {GRAY}", names)
     loaded = {name: _load(run) for name, run in zip(names, given.runs, strict=True)}
-    if all(isinstance(one, Run) and not hasattr(one.model, "colorize") for one in loaded.values()):
+    if all(isinstance(one, Run) and _translates(one, given.data) for one in loaded.values()):
         from colorize_tf.unpaired import judge_translators
 
         return judge_translators(loaded, given)
@@ -260,6 +260,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_text(out / RESULT, json_text({**result, "rows": evaluation.rows}))  # last: it says that all is there
         print(f"wrote {out}", file=sys.stderr)
     return 0
+
+
+def _translates(run: Run, data: str | None) -> bool:
+    """Whether a run is to be judged by two sets of pictures: it can do nothing else, or there are two."""
+    if not hasattr(run.model, "colorize"):
+        return True
+    return hasattr(run.model, "there") and (data or run.config.data.data).startswith("unpaired:")
 
 
 def _load(path: str) -> Run | Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from colorize_tf.checkpoints import Progress, restore, save, save_best
 from colorize_tf.config import RunConfig, save_config
 from colorize_tf.datasets import Unpaired, open_source
 from colorize_tf.errors import InputError
+from colorize_tf.evaluate import main as evaluate
 from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.models.mcgan import speckled
@@ -286,12 +288,19 @@ def test_wrong_options_are_refused(options: dict[str, Any], said: str):
     assert said in str(caught.value)
 
 
-def test_a_run_translates_pictures_of_a_class(tmp_path: Path, capsys):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of a network that has not learnt anything."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    folder.mkdir()
     options = {"size": 32, **TINY, "domains": 3}
-    run, photo = tmp_path / "run", tmp_path / "photo.png"
-    run.mkdir()
-    save_best(run, build("mcgan", **options), {})
-    save_config(RunConfig("mcgan", FAMILIES["mcgan"](name="mcgan", **options)), run / "config.json")
+    save_best(folder, build("mcgan", **options), {})
+    save_config(RunConfig("mcgan", FAMILIES["mcgan"](name="mcgan", **options)), folder / "config.json")
+    return folder
+
+
+def test_a_run_translates_pictures_of_a_class(run: Path, tmp_path: Path, capsys):
+    photo = tmp_path / "photo.png"
     Image.fromarray(colourful(3, 32, 48)).save(photo)
     pictures = {}
     for words in (["--translate"], ["--translate", "--domain", "1"], ["--back"], []):
@@ -334,3 +343,10 @@ def test_under_speckle_the_networks_own_picture_is_measured(photo_folder: Path):
     Quality(painter, batches, "labelled").on_epoch_end(0, logs)
     Quality(Painter(model), batches, "labelled").on_epoch_end(0, clean)
     assert logs["val_psnr_gray"] < clean["val_psnr_gray"] - 1
+
+
+def test_on_two_sets_it_is_judged_as_a_translator(run: Path, capsys):
+    words = ["--data", "unpaired:synthetic:3,size=40x40|synthetic:4,seed=2,size=40x40", "--json"]
+    assert evaluate([str(run), *words]) == 0
+    (ways,) = json.loads(capsys.readouterr().out)["translations"].values()
+    assert [(way["way"], way["pictures"]) for way in ways] == [("A to B", 3), ("B to A", 4)]
