@@ -68,8 +68,9 @@ def quantize(
 
 def float_edges(graph: Graph) -> list[Node]:
     """float32 graph -> the operators that stay float32: see above."""
-    head = _classification_head(graph.nodes)
-    trunk = [node for node in graph.nodes if node.operator in WEIGHTED and node not in head]
+    products = [node for node in graph.nodes if node.operator in WEIGHTED and graph.constant(node.inputs[1])]
+    head = _classification_head(graph.nodes, products)
+    trunk = [node for node in products if node not in head]
     before = {i for node in trunk for i in node.inputs}
     for node in reversed(graph.nodes):
         if before.intersection(node.outputs):
@@ -80,8 +81,8 @@ def float_edges(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node.operator == "SOFTMAX" or node not in inner]
 
 
-def _classification_head(nodes: Sequence[Node]) -> list[Node]:
-    """The operators from a softmax on, if at most one product follows it: the expectation over its classes.
+def _classification_head(nodes: Sequence[Node], products: Sequence[Node]) -> list[Node]:
+    """The operators from a softmax on, if at most one of the products follows it: the expectation over its classes.
 
     A softmax that more of the network depends on belongs to an attention layer, and is no head.
     """
@@ -89,7 +90,7 @@ def _classification_head(nodes: Sequence[Node]) -> list[Node]:
         if node.operator == "SOFTMAX":
             reached = _reached(nodes, set(node.outputs))
             head = [other for other in nodes if reached.issuperset(other.outputs)]
-            if sum(other.operator in WEIGHTED for other in head) <= 1:
+            if sum(other in products for other in head) <= 1:
                 return [node, *head]
     return []
 

@@ -186,9 +186,9 @@ def _free_size(model: keras.Model) -> None:
 
 
 def _maps_pictures(network: keras.Model) -> bool:
-    """Whether it is a graph of layers that takes [B,H,W,C], whatever else it takes, and gives [B,h,w,c]."""
+    """Whether it is a graph of layers that takes [B,H,W,C] and gives [B,h,w,c], whatever else it takes and gives."""
     inputs, outputs = (getattr(network, ends, None) or () for ends in ("inputs", "outputs"))
-    return any(map(_is_picture, inputs)) and all(map(_is_picture, outputs))
+    return any(map(_is_picture, inputs)) and any(map(_is_picture, outputs))
 
 
 def _is_picture(tensor: Any) -> bool:

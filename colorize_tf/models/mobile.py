@@ -25,6 +25,7 @@ from colorize_tf.colorspace import AB_RANGE
 from colorize_tf.errors import InputError
 from colorize_tf.losses import GanLoss
 from colorize_tf.models.blocks import resized
+from colorize_tf.models.guidance import guided
 from colorize_tf.models.mobile_network import COARSER, mixed, mobile_generator
 from colorize_tf.models.mobilenet import load_imagenet
 from colorize_tf.models.pix2pix import Pix2PixRGB
@@ -138,9 +139,9 @@ class Mobile(Pix2PixRGB):
 
     def colours(self, answer: list[Tensor], share: Tensor | float, temperature: float | None = None) -> Tensor:
         """The generator's answer -> ab float32 [B,4h,4w,2] in Lab units."""
-        logits, mixtures = answer
+        logits, mixtures, hints, likeness = answer
         logits = (logits - share * self.log_rarity) / (self.temperature if temperature is None else temperature)
-        return mixed(bins.expected_ab(logits), mixtures)
+        return mixed(guided(bins.expected_ab(logits), hints, likeness), mixtures)
 
     def shown(self, painted: list[Tensor]) -> Tensor:
         """The generator's answer -> the colours in it, ab/110 float32 [B,S,S,2]."""

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from colorize_tf import bins
 from colorize_tf.models.blocks import BatchNormalization, resized
+from colorize_tf.models.guidance import Likeness
 from colorize_tf.models.mobilenet import mobilenet
 
 __all__ = ["COARSER", "NEIGHBOURS", "mixed", "mobile_generator"]
@@ -21,14 +22,17 @@ COARSER = 8  # is the grid of the bins than what the encoder sees
 FINER = 4  # than that grid are the colours made from it
 STRIDE = 32  # of the encoder's last features: sides of what it sees are multiples
 NEIGHBOURS = [(dy, dx) for dy in range(3) for dx in range(3)]
+KEYS = 16  # numbers by which two pixels of that grid are told apart where hints spread
+SLIGHT = keras.initializers.RandomNormal(stddev=0.01, seed=1)  # at first all pixels are much alike
 GENERATOR = "generator"
 
 
 def mobile_generator(alpha: float, width: int, dtype: Any, name: str = GENERATOR) -> keras.Model:
-    """L and hints in network range [B,H,W,4] -> logits [B,h,w,313] over the bins and mixtures [B,h,w,144], float32.
+    """L and hints in network range [B,H,W,4] -> four answers about the pixels of a coarse grid h x w, all float32.
 
-    A mixture has, for each of the 16 places that a pixel of the grid h x w has in the colours, a score for each of the
-    nine pixels around it.
+    logits [B,h,w,313] over the bins. Mixtures [B,h,w,144]: for each of the 16 places that such a pixel has in the
+    colours, a score for each of the nine pixels around it. Hints [B,h,w,3] as they lie on the grid: means of a/110,
+    b/110 and mask. Likeness [B,hw,hw]: how much a hint at one pixel says about another, see `guidance.py`.
     """
     inputs = keras.Input((None, None, 4), name="luma_and_hints")
     seen = Reduced(dtype="float32", name="seen")(inputs)
@@ -48,7 +52,10 @@ def mobile_generator(alpha: float, width: int, dtype: Any, name: str = GENERATOR
     edges = make.separable(s4, width // 2, "edges", stride=2)
     x = layers.Concatenate(dtype=dtype, name="with_edges")([x, edges])
     mixtures = layers.Conv2D(len(NEIGHBOURS) * FINER**2, 1, dtype=dtype, name="mixtures")(x)
-    ends = {"logits": logits, "mixtures": mixtures}
+    told = layers.AveragePooling2D(COARSER, dtype="float32", name="told")(seen)
+    keys = layers.Conv2D(KEYS, 1, kernel_initializer=SLIGHT, dtype=dtype, name="keys")(x)
+    likeness = Likeness(dtype="float32", name="likeness")(keys)
+    ends = {"logits": logits, "mixtures": mixtures, "hints": told[..., 1:], "likeness": likeness}
     outputs = [layers.Activation("linear", dtype="float32", name=f"{end}_float32")(x) for end, x in ends.items()]
     return keras.Model(inputs, outputs, name=name)
 
