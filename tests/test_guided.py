@@ -1,0 +1,77 @@
+"""The measure of hints, with a colorizer that does what it is told and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize_tf import guided
+from colorize_tf.datasets import Photos, open_source
+from colorize_tf.edge import Hint
+
+SIZE = 64
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Photos:
+    """Three photos: a gray ground with a square of colour, whose place and colour differ."""
+    for number, colour in enumerate(((200, 60, 60), (60, 160, 60), (60, 60, 200))):
+        pixels = np.full((SIZE, SIZE, 3), 120, np.uint8)
+        pixels[8 * number : 8 * number + 24, 30:54] = colour
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    return open_source(f"folder:{tmp_path}")
+
+
+class Obedient:
+    """Gray, but for what was as light as the place of a hint; remembers where hints lay."""
+
+    def __init__(self) -> None:
+        self.told: list[list[Hint]] = []
+
+    def __call__(self, image: np.ndarray, hints: Sequence[Hint] | None = None) -> np.ndarray:
+        self.told.append(list(hints or ()))
+        out = np.repeat(image.mean(-1, keepdims=True), 3, axis=-1).astype(np.uint8)
+        for hint in hints or ():
+            out[(image == image[int(hint.y), int(hint.x)]).all(-1)] = hint.colour
+        return out
+
+
+def test_hints_where_it_is_furthest_off_help_more(photos: Photos) -> None:
+    curves = guided.measure_hints(Obedient(), photos, [1, 3], SIZE, quiet=True)
+    assert tuple(curves) == guided.PLACES and list(curves["random"]) == [0, 1, 3]
+    assert curves["random"][0] == curves["furthest off"][0]
+    assert curves["furthest off"][1] > curves["furthest off"][0] + 1.0
+    assert curves["furthest off"][1] > curves["random"][1]
+
+
+def test_places_depend_on_the_name_alone_and_colours_on_the_photo(photos: Photos) -> None:
+    first, again = Obedient(), Obedient()
+    guided.measure_hints(first, photos, [3], SIZE, quiet=True)
+    guided.measure_hints(again, photos, [3], SIZE, quiet=True)
+    assert first.told == again.told
+    places = [(hint.x, hint.y) for hints in first.told for hint in hints]
+    assert len(set(places)) > 9
+    random = first.told[3]  # of the first photo: no hint, then one, two, three at random places
+    truth = photos.image(0)
+    for hint in random:
+        row, column = int(hint.y), int(hint.x)
+        patch = truth[max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4].reshape(-1, 3)
+        assert patch.min(0).min() - 30 <= min(hint.colour) and max(hint.colour) <= patch.max(0).max() + 30
+
+
+def test_the_table_tells_gains() -> None:
+    text = guided.table({"random": {0: 20.0, 10: 22.5}, "furthest off": {0: 20.0, 10: 19.5}})
+    assert text.splitlines()[-1] == "| 10 | 22.50 (+2.50) | 19.50 (-0.50) |"
+
+
+def test_a_model_without_hints_and_a_wrong_count_are_one_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], photos: Photos
+) -> None:
+    assert guided.main(["model.tflite", "--data", photos.source, "--counts", "0"]) == 2
+    assert "--counts" in capsys.readouterr().err
+    assert guided.main([str(tmp_path / "none.tflite"), "--data", photos.source]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
