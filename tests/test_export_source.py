@@ -260,6 +260,12 @@ def test_ranges_are_measured_on_the_runs_own_photos_whatever_judges() -> None:
     }
 
 
+@pytest.mark.parametrize(("back", "source"), [(False, "synthetic:8"), (True, "synthetic:9,seed=2")])
+def test_a_translator_is_judged_on_the_set_that_goes_in(back: bool, source: str) -> None:
+    measured, judged = choose_photos(DataConfig(data="unpaired:synthetic:8|synthetic:9,seed=2"), (2, 3), back=back)
+    assert {photos.source for photos, _ in measured + judged} == {source} and len(judged) == 3
+
+
 def test_photos_of_a_run_that_are_gone_are_not_missed_where_no_range_is_measured() -> None:
     gone = DataConfig(data="folder:no/such/place")
     calibration, judged = choose_photos(gone, (0, 3), "synthetic:3")
