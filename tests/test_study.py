@@ -186,6 +186,8 @@ def test_minutes_are_cut_into_epochs_by_the_pace_of_a_trial(tmp_path: Path, monk
     assert flag(first, "--pretrain-epochs") == "4" and "--resume" not in first
     now = trained(tmp_path / "run")
     assert now is not None and (now.epochs, now.seconds) == (20, 600)
+    train_step = Steps(tmp_path / "work").steps["train"]
+    assert train_step["command"][:3] == ["python", "-m", "colorize_tf.train"] and "commit" in train_step
     assert not (tmp_path / "work" / "trial").exists()
 
 

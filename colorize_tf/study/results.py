@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from colorize_tf.study.plan import Entry
 from colorize_tf.study.training import trained
 from colorize_tf.summary import statistic
 
-__all__ = ["COLOURFUL", "RULE", "best", "commit", "record"]
+__all__ = ["COLOURFUL", "RULE", "best", "record"]
 
 COLOURFUL = 10.0  # below this a viewer sees next to no colour (Hasler and Süsstrunk 2003: 15 is "slightly")
 
@@ -32,7 +31,7 @@ def record(entry: Entry, folder: Path, run: Path, photos: int, batch: int, failu
     now = trained(run)
     found: dict[str, Any] = {
         "name": entry.name, "model": entry.model, "preset": entry.preset, "flags": list(entry.flags),
-        "command": command, "commit": commit(), "failure": failure,
+        "command": command, "commit": steps.get("train", {}).get("commit"), "failure": failure,
     }  # fmt: skip
     if now is not None:
         seen = now.steps * batch
@@ -67,16 +66,6 @@ def best(records: Sequence[Mapping[str, Any]]) -> str | None:
         fit, key=lambda one: one["frechet"]["value"] if by_set else one["metrics"]["colourfulness_gap"]["mean"]
     )
     return str(chosen["name"])
-
-
-def commit() -> str | None:
-    """The commit of the code, with a plus where it was changed since; None outside a checkout."""
-    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=10"]
-    try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() or None
 
 
 def _colours(judged: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from colorize_tf.atomic import write_text
 from colorize_tf.errors import shorten
 
-__all__ = ["StepFailed", "Steps"]
+__all__ = ["StepFailed", "Steps", "commit"]
 
 
 class StepFailed(Exception):
@@ -66,6 +66,16 @@ class Steps:
         if code:
             raise StepFailed(_reason(self.log.read_bytes()[start:].decode("utf-8", "replace"), code))
         return time.monotonic() - began
+
+
+def commit() -> str | None:
+    """The commit of the code, with a plus where it was changed since; None outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=10"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None
 
 
 def _reason(said: str, code: int) -> str:

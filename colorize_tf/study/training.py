@@ -14,7 +14,7 @@ from colorize_tf.atomic import write_text
 from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.study.plan import EPOCHS, NEVER, Entry, phases, train_command
-from colorize_tf.study.steps import StepFailed, Steps
+from colorize_tf.study.steps import StepFailed, Steps, commit
 
 __all__ = ["Budget", "Trained", "train", "trained"]
 
@@ -82,7 +82,7 @@ def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Seque
         after = trained(run)
         if after is None or (before is not None and after.steps <= before.steps):
             raise StepFailed("the training ended without a further step")
-    steps.note("train", ["python", "-m", TRAIN, *command, "--epochs", str(epochs)], done=True)
+    steps.note("train", ["python", "-m", TRAIN, *command, "--epochs", str(epochs)], done=True, commit=commit())
 
 
 def _left(run: Path, budget: Budget) -> float:
