@@ -54,7 +54,8 @@ internal class Heif(private val file: ByteBuffer) {
             val wide = if (version(entry) == 2) 2 else 4
             val kind = entry.start + FULL + wide + 2
             val name = kind + 4
-            number(entry.start + FULL, wide) to Item(text(kind, 4), if (text(kind, 4) == "mime") string(string(name).length + name + 1) else "")
+            val content = if (text(kind, 4) == "mime") string(name + string(name).length + 1) else ""
+            number(entry.start + FULL, wide) to Item(text(kind, 4), content)
         }
     }
 

@@ -26,7 +26,8 @@ internal class MetadataReader(file: ByteBuffer) {
         return Metadata(exif, xmp)
     }
 
-    private fun startsWith(vararg bytes: Int) = file.limit() > bytes.size && bytes.indices.all { file.get(it).toInt() and 0xFF == bytes[it] }
+    private fun startsWith(vararg bytes: Int) =
+        file.limit() > bytes.size && bytes.indices.all { file.get(it).toInt() and 0xFF == bytes[it] }
 
     private fun jpeg() {
         skip(2)
@@ -39,8 +40,8 @@ internal class MetadataReader(file: ByteBuffer) {
     }
 
     private fun keep(body: ByteArray) {
-        if (body.startsWith(Metadata.EXIF)) exif = exif ?: body.copyOfRange(Metadata.EXIF.size, body.size)
-        if (body.startsWith(Metadata.XMP)) xmp = xmp ?: body.copyOfRange(Metadata.XMP.size, body.size)
+        if (body.startsWith(Metadata.EXIF)) exif = exif ?: body.without(Metadata.EXIF)
+        if (body.startsWith(Metadata.XMP)) xmp = xmp ?: body.without(Metadata.XMP)
     }
 
     private fun png() {
@@ -51,7 +52,7 @@ internal class MetadataReader(file: ByteBuffer) {
             if (kind == "IEND") return
             when (kind) {
                 "eXIf" -> exif = bytes(length)
-                "iTXt" -> bytes(length).let { if (it.startsWith(Metadata.PNG_XMP)) xmp = it.copyOfRange(Metadata.PNG_XMP.size, length) }
+                "iTXt" -> bytes(length).let { if (it.startsWith(Metadata.PNG_XMP)) xmp = it.without(Metadata.PNG_XMP) }
                 else -> skip(length)
             }
             skip(4) // its checksum
@@ -65,7 +66,7 @@ internal class MetadataReader(file: ByteBuffer) {
             val kind = bytes(4).decodeToString()
             val length = file.getInt()
             when (kind) {
-                "EXIF" -> exif = bytes(length).let { if (it.startsWith(Metadata.EXIF)) it.copyOfRange(Metadata.EXIF.size, length) else it }
+                "EXIF" -> exif = bytes(length).let { if (it.startsWith(Metadata.EXIF)) it.without(Metadata.EXIF) else it }
                 "XMP " -> xmp = bytes(length)
                 else -> skip(length)
             }
@@ -85,6 +86,8 @@ internal class MetadataReader(file: ByteBuffer) {
     }
 
     private fun ByteArray.startsWith(prefix: ByteArray) = size >= prefix.size && prefix.indices.all { this[it] == prefix[it] }
+
+    private fun ByteArray.without(prefix: ByteArray) = copyOfRange(prefix.size, size)
 
     private companion object {
         const val APP1 = 0xE1

@@ -36,10 +36,12 @@ object Goldens {
     fun colorizer(model: ModelFile, accelerated: Boolean = true): Colorizer =
         NetworkColorizer(TfliteNetwork(model, 1, accelerated))
 
-    /** The whole pictures of the tests' own networks, and of the models that come with the package. */
-    val whole: List<Whole> get() = cases("whole", File(folder, "models")) + bundled
+    /** The whole pictures: of the tests' own networks, and of the models that come with the package. */
+    val whole: List<Whole> by lazy { own + bundled }
 
-    val bundled: List<Whole> get() = cases("bundled", edge)
+    val own: List<Whole> by lazy { cases("whole", File(folder, "models")) }
+
+    val bundled: List<Whole> by lazy { cases("bundled", edge) }
 
     private fun cases(golden: String, models: File) = json("$golden.json").map()["cases"].map().map { (name, case) ->
         Whole("$golden-$name", File(models, "${case.map()["model"]}.tflite"), case.map())

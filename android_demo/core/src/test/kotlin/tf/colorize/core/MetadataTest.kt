@@ -63,10 +63,12 @@ class MetadataTest {
 
     // --- HEIC and AVIF, which differ in the boxes' insides ---
 
-    @Test fun anAvifOfARealEncoderIsRead() {
-        val found = Metadata.read(ByteBuffer.wrap(File(Goldens.repository, "tests/golden/metadata.avif").readBytes()))
-        assertTrue("Maker" in found.exif!!.toString(Charsets.ISO_8859_1))
-        assertTrue("Harbour" in found.xmp!!.decodeToString())
+    @Test fun filesOfRealEncodersAreRead() {
+        for (kind in listOf("heic", "avif")) {
+            val found = Metadata.read(ByteBuffer.wrap(File(Goldens.repository, "tests/golden/metadata.$kind").readBytes()))
+            assertTrue(kind, "Maker" in found.exif!!.toString(Charsets.ISO_8859_1))
+            assertTrue(kind, "Harbour" in found.xmp!!.decodeToString())
+        }
     }
 
     @Test fun itemsAreFoundWhereverTheyLie() {
@@ -100,12 +102,15 @@ class MetadataTest {
                 val extents = listOf(0 to 2, 2 to length - 2).fold(ByteArray(0)) { all, (at, count) ->
                     all + (if (version == 0) ByteArray(0) else short(1)) + int(from + at) + int(count)
                 }
-                return id(number) + (if (version == 0) ByteArray(0) else short(if (inside) 1 else 0)) + short(0) + int(base) + short(2) + extents
+                val method = if (version == 0) ByteArray(0) else short(if (inside) 1 else 0)
+                return id(number) + method + short(0) + int(base) + short(2) + extents
             }
             val places = place(7, 0, exif.size) + place(9, exif.size, xmp.size)
             val sizes = byteArrayOf(0x44, if (version == 0) 0x40 else 0x42)
-            val locations = box("iloc", int(version shl 24) + sizes + id(2).let { if (version < 2) short(2) else it } + places)
-            val entry: (Int, String) -> ByteArray = { number, kind -> box("infe", int(2 shl 24) + short(number) + short(0) + kind.encodeToByteArray()) }
+            val locations = box("iloc", int(version shl 24) + sizes + id(2) + places)
+            val entry: (Int, String) -> ByteArray = { number, kind ->
+                box("infe", int(2 shl 24) + short(number) + short(0) + kind.encodeToByteArray())
+            }
             val list = box("iinf", int(0) + short(2) + entry(7, "Exif\u0000") + entry(9, "mime\u0000application/rdf+xml\u0000"))
             return box("meta", int(0) + list + locations + if (inside) box("idat", exif + xmp) else ByteArray(0))
         }
