@@ -72,6 +72,10 @@ def test_translators_have_no_psnr() -> None:
     table = tables.translators(STUDY)
     assert table is not None and "PSNR" not in "".join(table.headings)
     assert list(table.rows[0][:3]) == ["swap", "A to B", "15"]
+    gray = {**ROW, "exchange": {"val_cycle": 0.05, "val_diversity_ab": 0.9, "val_diversity_ba": 0.8}}
+    table = tables.translators({**STUDY, "rows": [gray]})
+    assert table is not None
+    assert list(table.rows[0]) == ["net", "gray to colour", "9", "12.00 [11.00, 13.00]", "30.00", "0.0500", "0.90"]
 
 
 def test_losses_stand_beside_the_published_ones() -> None:

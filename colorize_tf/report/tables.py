@@ -106,7 +106,9 @@ def _measures(row: Record, gain: Record | None, lpips: bool, frechet: bool) -> l
 def translators(study: Mapping[str, Any]) -> Table | None:
     """The networks that translate between two sets, both ways."""
     rows = [row for row in study["rows"] if _translates(row)]
-    heading = next((row["protocol"]["frechet"] for row in rows if "frechet" in row.get("protocol", {})), "Fréchet")
+    heading = next(
+        (row["protocol"]["frechet"] for row in study["rows"] if "frechet" in row.get("protocol", {})), "Fréchet"
+    )
     cells = []
     for row in rows:
         if "translations" not in row:
@@ -115,13 +117,19 @@ def translators(study: Mapping[str, Any]) -> Table | None:
             distances = [_distance(one["frechet"]), _distance(one["untouched"])]
             cycle = _mean(one["cycle"], 4, interval=True)
             cells.append([row["name"], one["way"], str(one["pictures"]), *distances, cycle, f"{one['diversity']:.2f}"])
-    if not rows:
+    for row in study["rows"]:
+        if row.get("exchange") and "metrics" in row:
+            ends = row["exchange"]
+            distances = [_distance(row["frechet"]), _distance(row["gray"]["frechet"])]
+            measures = [f"{ends['val_cycle']:.4f}", f"{ends['val_diversity_ab']:.2f}"]
+            cells.append([row["name"], "gray to colour", str(row["protocol"]["photos"]), *distances, *measures])
+    if not cells:
         return None
     note = (
         "There is no true translation to compare with. The distance is that of the translations from the set that "
         "they should look like; untouched pictures have the next one. Cycle error: mean absolute difference after "
         "there and back again, pictures in 0 to 1. Diversity: how far outputs are apart by how far inputs are; near 0 "
-        "is collapse."
+        "is collapse. Of networks that learn colours without pairs, the last two are those of their validation photos."
     )
     headings = ["network", "way", "pictures", f"{heading} ↓", "untouched", "cycle error ↓", "diversity"]
     return Table("Two sets without pairs", note, headings, cells)

@@ -39,15 +39,18 @@ def record(entry: Entry, folder: Path, run: Path, photos: int, batch: int, failu
         found |= {"planned_epochs": (_json(folder / "plan.json") or {}).get("epochs")}
         found |= {"images_per_second": seen / now.seconds if now.seconds else None}
         rows = _json(now.checkpoint / "progress.json")["rows"]
-        found["losses"] = {k: v for k, v in (rows[-1] if rows else {}).items() if k.startswith(("g_", "d_", "loss"))}
+        ends = rows[-1] if rows else {}
+        found["losses"] = {k: v for k, v in ends.items() if k.startswith(("g_", "d_"))}
+        found["exchange"] = {k: v for k, v in ends.items() if k == "val_cycle" or k.startswith("val_diversity")}
     if (judged := _json(folder / "evaluation" / "evaluation.json")) and _current(steps, "evaluate"):
         found |= {"protocol": judged["protocol"], **next(iter(judged["networks"].values()))}
         found |= _translations(judged) if "translations" in judged else _colours(judged)
     if (card := _json(folder / "model.json")) and _current(steps, "export"):
         measured = card["verification"]
         latency = {threads: times["min"] for threads, times in (measured.get("latency_ms") or {}).items()}
-        found["export"] = {"bytes": measured["size_bytes"], "latency_ms": latency, "recipe": card["recipe"]}
-        found["export"]["machine"] = measured["machine"]
+        size = (folder / "model.tflite").stat().st_size
+        found["export"] = {"bytes": size, "latency_ms": latency, "recipe": card["recipe"]}
+        found["export"]["machine"] = measured.get("machine", "")
     found["export_failure"] = steps.get("export", {}).get("failure")
     return found
 
