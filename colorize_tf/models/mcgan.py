@@ -186,8 +186,7 @@ class MCGAN(RgbView, Learner):
         return self._log(losses | self._discriminator_losses(true, codes, made, training=False), true[1])
 
     def _sets(self, data: Any, *, training: bool) -> tuple[list[Tensor], list[Tensor]]:
-        """A batch -> pictures without colour and with it, and the codes that ask for the first ones' colours, and for
-        those of the second ones."""
+        """A batch -> pictures without colour and with it, and the codes that ask for the colours of both."""
         a, b, _ = keras.utils.unpack_x_y_sample_weight(data)
         told = self._told(a)
         known = told if self.paired else self._told(b)
