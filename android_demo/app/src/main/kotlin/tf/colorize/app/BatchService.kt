@@ -14,10 +14,8 @@ import android.net.Uri
 import android.os.Build
 import android.os.IBinder
 import tf.colorize.core.Options
-import tf.colorize.core.Small
 import tf.colorize.core.Watch
-import tf.colorize.core.finished
-import tf.colorize.core.fuse
+import tf.colorize.core.colorize
 import java.util.concurrent.CancellationException
 import java.util.concurrent.atomic.AtomicBoolean
 
@@ -75,10 +73,7 @@ class BatchService : Service() {
         try {
             graph.photos.decode(file).use { raster ->
                 val colorizer = access.open(choice).colorizer
-                val small = Small.of(raster, graph.engine.workers, watch)
-                val vivid = if (colorizer.card.vivid) options.vivid else 0f
-                val chroma = colorizer.chroma(small, emptyList(), vivid, options.levels).finished(options)
-                fuse(raster, chroma, small, options.edges, graph.engine.workers, watch)
+                colorizer.colorize(raster, options = options, workers = graph.engine.workers, watch = watch)
                 graph.photos.save(file, raster, colorizer.card)
             }
         } finally {

@@ -106,9 +106,8 @@ class ColorizeViewModel(
         post(mine) { copy(work = Work(Step.COLORIZING, null)) }
         val opened = access.open(wish.choice)
         val card = opened.colorizer.card
-        val vivid = if (card.vivid) wish.options.vivid else 0f
         val hints = if (card.hints) wish.hints else emptyList()
-        val now = Current(photo, opened.colorizer.chroma(photo.small, hints, vivid, wish.options.levels))
+        val now = Current(photo, opened.colorizer.chroma(photo.small, hints, wish.options.vivid, wish.options.levels))
         val after = fused(now, wish.options)
         if (generation.get() == mine) current = now
         post(mine) {

@@ -1,9 +1,7 @@
 package tf.colorize.app
 
 import tf.colorize.core.Pixels
-import tf.colorize.core.Small
-import tf.colorize.core.finished
-import tf.colorize.core.fuse
+import tf.colorize.core.colorize
 import java.util.concurrent.Executor
 import java.util.concurrent.atomic.AtomicBoolean
 
@@ -37,15 +35,11 @@ class Viewfinder(
     private fun frame(picture: Pixels) {
         if (!running.get() || !busy.compareAndSet(false, true)) return
         val choice = model.state.choice
-        val options = model.state.options
+        val options = model.state.options.copy(edges = false) // the fast way
         engine.submit { access ->
             try {
                 if (!running.get()) return@submit
-                val small = Small.of(picture)
-                val colorizer = access.open(choice).colorizer
-                val vivid = if (colorizer.card.vivid) options.vivid else 0f
-                val chroma = colorizer.chroma(small, emptyList(), vivid, options.levels)
-                fuse(picture, chroma.finished(options), small, edges = false, engine.workers)
+                access.open(choice).colorizer.colorize(picture, options = options, workers = engine.workers)
                 val bitmap = picture.toBitmap()
                 val speed = speed()
                 main.execute { model.frame(Frame(bitmap, speed)) }

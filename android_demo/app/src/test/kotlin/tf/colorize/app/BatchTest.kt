@@ -66,7 +66,8 @@ class BatchTest {
 
     @Test fun severalPhotosSharedBecomeABatch() = Stage().use { stage ->
         val shared = arrayListOf(stage.photo("a.png"), stage.photo("b.png"), stage.photo("c.png"))
-        val intent = Intent(Intent.ACTION_SEND_MULTIPLE).setType("image/*").putParcelableArrayListExtra(Intent.EXTRA_STREAM, shared)
+        val intent = Intent(Intent.ACTION_SEND_MULTIPLE).setType("image/*")
+        intent.putParcelableArrayListExtra(Intent.EXTRA_STREAM, shared)
         stage.launch(intent = intent)
         val started = shadowOf(stage.app).nextStartedService
         assertEquals(BatchService::class.java.name, started.component!!.className)
@@ -80,7 +81,8 @@ class BatchTest {
             Robolectric.buildService(BatchService::class.java, BatchService.intent(stage.app, photos)).create().startCommand(0, 1)
             waitFor("the notification") { stage.state.batch != null }
             val shown = notification(stage)
-            assertEquals(4 to 0, shown.extras.getInt(Notification.EXTRA_PROGRESS_MAX) to shown.extras.getInt(Notification.EXTRA_PROGRESS))
+            assertEquals(4, shown.extras.getInt(Notification.EXTRA_PROGRESS_MAX))
+            assertEquals(0, shown.extras.getInt(Notification.EXTRA_PROGRESS))
             assertTrue(shown.flags and Notification.FLAG_ONGOING_EVENT != 0)
             gate.countDown()
             waitFor("the end") { stage.state.batch?.over == true }

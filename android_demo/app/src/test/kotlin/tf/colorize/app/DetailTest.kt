@@ -36,8 +36,8 @@ class DetailTest {
         assertTrue("in colour", stage.state.detail!!.after.argb().any { it ushr 16 and 0xFF != it and 0xFF })
         // What is shown is what would be saved.
         val before = stage.photos.decode(stage.photos.last()!!).bitmap
-        assertTrue(Bitmap.createBitmap(before, window.left, window.top, window.right - window.left, window.bottom - window.top)
-            .sameAs(stage.state.detail!!.before))
+        val seen = stage.state.detail!!.before
+        assertTrue(Bitmap.createBitmap(before, window.left, window.top, seen.width, seen.height).sameAs(seen))
     }
 
     @Test fun otherColoursAreLookedUpAnew() = Stage().use { stage ->
@@ -119,7 +119,8 @@ class DetailTest {
 
     /** Black and white columns by turns, and of more pixels than a small copy keeps. */
     private fun stripes(): File {
-        val bitmap = Bitmap.createBitmap(IntArray(WIDTH * HEIGHT) { if (it % 2 == 0) 0xFF101010.toInt() else 0xFFF0F0F0.toInt() }, WIDTH, HEIGHT, Bitmap.Config.ARGB_8888)
+        val columns = IntArray(WIDTH * HEIGHT) { if (it % 2 == 0) 0xFF101010.toInt() else 0xFFF0F0F0.toInt() }
+        val bitmap = Bitmap.createBitmap(columns, WIDTH, HEIGHT, Bitmap.Config.ARGB_8888)
         return File.createTempFile("stripes", ".png").apply {
             deleteOnExit()
             outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
@@ -128,7 +129,8 @@ class DetailTest {
 
     /** 60 × 40 in the file, and to be turned by a quarter. */
     private fun turned(): File {
-        val bitmap = Bitmap.createBitmap(IntArray(60 * 40) { (0xFF shl 24) or (it * 7919 and 0xFFFFFF) }, 60, 40, Bitmap.Config.ARGB_8888)
+        val colours = IntArray(60 * 40) { (0xFF shl 24) or (it * 7919 and 0xFFFFFF) }
+        val bitmap = Bitmap.createBitmap(colours, 60, 40, Bitmap.Config.ARGB_8888)
         val jpeg = ByteArrayOutputStream().also { bitmap.compress(Bitmap.CompressFormat.JPEG, 90, it) }.toByteArray()
         val exif = "Exif\u0000\u0000MM\u0000*\u0000\u0000\u0000\u0008\u0000\u0001".toByteArray(Charsets.ISO_8859_1) +
             byteArrayOf(1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0)
@@ -144,9 +146,14 @@ class DetailTest {
         val properties = Array(2) { MotionEvent.PointerProperties().apply { id = it; toolType = MotionEvent.TOOL_TYPE_FINGER } }
         fun send(action: Int, count: Int, apart: Float, after: Long) {
             val places = Array(2) { index ->
-                MotionEvent.PointerCoords().apply { x = view.width / 2f + (if (index == 0) -apart else apart); y = view.height / 2f + 20f }
+                MotionEvent.PointerCoords().apply {
+                    x = view.width / 2f + (if (index == 0) -apart else apart)
+                    y = view.height / 2f + 20f
+                }
             }
-            view.dispatchTouchEvent(MotionEvent.obtain(start, start + after, action, count, properties, places, 0, 0, 1f, 1f, 0, 0, 0, 0))
+            view.dispatchTouchEvent(
+                MotionEvent.obtain(start, start + after, action, count, properties, places, 0, 0, 1f, 1f, 0, 0, 0, 0),
+            )
         }
         val second = 1 shl MotionEvent.ACTION_POINTER_INDEX_SHIFT
         send(MotionEvent.ACTION_DOWN, 1, 90f, 0)

@@ -24,7 +24,7 @@ class HugeTest {
         Stage().use { stage ->
             var saved = 0L
             shadowOf(stage.resolver).registerOutputStream(
-                Uri.parse("content://media/external/images/media/1"),
+                Uri.parse("content://media/external/images/media/2"), // the second one that is saved
                 object : OutputStream() {
                     override fun write(byte: Int) {
                         saved++

@@ -2,6 +2,7 @@ package tf.colorize.app
 
 import android.graphics.Insets
 import android.graphics.Rect
+import android.view.MotionEvent
 import android.view.View
 import android.view.ViewGroup
 import android.view.WindowInsets
@@ -19,7 +20,8 @@ import org.robolectric.annotation.Config
 class LayoutTest {
     @Test fun everyButtonIsOnTheScreen() = everywhere { stage, where ->
         val shown = buttons(stage)
-        assertEquals(where, listOf(R.id.hint, R.id.save, R.id.share, R.id.pick, R.id.camera, R.id.batch, R.id.settings), shown.map { it.id })
+        val wanted = listOf(R.id.hint, R.id.save, R.id.share, R.id.pick, R.id.camera, R.id.batch, R.id.settings)
+        assertEquals(where, wanted, shown.map { it.id })
         for (button in shown) {
             val seen = Rect()
             assertTrue(where, button.getGlobalVisibleRect(seen))
@@ -51,7 +53,8 @@ class LayoutTest {
                     if (view.isClickable && view.id != View.NO_ID) {
                         val at = IntArray(2).also(view::getLocationInWindow)
                         assertTrue("$qualifiers $view", at[0] >= 30 && at[1] >= 24)
-                        assertTrue("$qualifiers $view", at[0] + view.width <= root.width - 10 && at[1] + minOf(view.height, 48) <= root.height - 40)
+                        assertTrue("$qualifiers $view", at[0] + view.width <= root.width - 10)
+                        assertTrue("$qualifiers $view", at[1] + minOf(view.height, 48) <= root.height - 40)
                     }
                     if (view is ViewGroup) for (index in 0 until view.childCount) check(view.getChildAt(index))
                 }
@@ -82,7 +85,8 @@ class LayoutTest {
         val start = android.os.SystemClock.uptimeMillis()
         for ((index, action) in intArrayOf(0, 1, 0, 1).withIndex()) {
             val down = start + if (index < 2) 0 else 100
-            view.dispatchTouchEvent(android.view.MotionEvent.obtain(down, down + 10 * (index % 2), action, view.width / 2f, view.height / 2f, 0))
+            val at = down + 10 * (index % 2)
+            view.dispatchTouchEvent(MotionEvent.obtain(down, at, action, view.width / 2f, view.height / 2f, 0))
         }
         waitFor("the taps") { true }
     }
