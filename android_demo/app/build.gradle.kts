@@ -32,12 +32,6 @@ abstract class CopyModels @Inject constructor(private val exec: ExecOperations) 
     }
 }
 
-val copyModels by tasks.registering(CopyModels::class) {
-    checkout = rootProject.layout.projectDirectory.dir("..")
-    edge = checkout.dir("colorize_tf/edge")
-    script = rootProject.layout.projectDirectory.file("tools/copy_models.py")
-}
-
 android {
     namespace = "tf.colorize.app"
     compileSdk = 35
@@ -79,7 +73,14 @@ android {
 }
 
 androidComponents {
-    onVariants { it.sources.assets?.addGeneratedSourceDirectory(copyModels, CopyModels::assets) }
+    onVariants { variant ->
+        val copy = tasks.register<CopyModels>("copy${variant.name.replaceFirstChar(Char::uppercase)}Models") {
+            checkout = rootProject.layout.projectDirectory.dir("..")
+            edge = checkout.dir("colorize_tf/edge")
+            script = rootProject.layout.projectDirectory.file("tools/copy_models.py")
+        }
+        variant.sources.assets?.addGeneratedSourceDirectory(copy, CopyModels::assets)
+    }
 }
 
 kotlin {
