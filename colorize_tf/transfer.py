@@ -74,9 +74,17 @@ def multi_hot(texts: Sequence[str], fewest: int) -> tuple[np.ndarray, tuple[str,
 
 
 def compare(
-    run: Run, taught: keras.Model | None, data: Mapping[str, Any], shares: Sequence[float], steps: int, seed: int
+    run: Run,
+    taught: keras.Model | None,
+    data: Mapping[str, Any],
+    shares: Sequence[float],
+    steps: tuple[int, int],
+    seed: int,
 ) -> Iterator[Result]:
-    """A run, the same network with ImageNet's weights, and x and y for "train" and "test" -> a result at a time."""
+    """A run, the same network with ImageNet's weights, and x and y for "train" and "test" -> a result at a time.
+
+    `steps` are those of the new layer alone, and of all together.
+    """
     from colorize_tf.classify import FAST, SLOW, encoder, fine_tune, fit_head, look, score
 
     starts = {"colorization": (run.model, SLOW), "chance": (_fresh(run, seed), FAST)}
@@ -91,11 +99,11 @@ def compare(
         few = np.sort(np.random.default_rng(seed).permutation(len(x))[: max(1, round(share * len(x)))])
         for start, (source, rate) in starts.items():
             features, unseen = seen[start]
-            head = fit_head(features[few], y[few], steps, seed)
+            head = fit_head(features[few], y[few], steps[0], seed)
             yield Result(start, "frozen", share, len(few), score(look(head, unseen), y_test))
             model = _fresh(run, seed)
             model.set_weights(source.get_weights())
-            network = fine_tune(encoder(model, size), head, x[few], y[few], steps, seed, rate)
+            network = fine_tune(encoder(model, size), head, x[few], y[few], steps[1], seed, rate)
             yield Result(start, "fine-tuned", share, len(few), score(look(network, x_test), y_test))
 
 
@@ -165,7 +173,14 @@ def parser() -> argparse.ArgumentParser:
     add("--fewest", type=int, default=10, metavar="N", help="leave out labels of fewer photos (%(default)s)")
     add("--imagenet", metavar="FILE", help="weights as for train --encoder-weights, for a network that takes such")
     add("--shares", type=float, nargs="+", default=[1.0, 0.1, 0.01], help="of the photos to learn from (1 0.1 0.01)")
-    add("--steps", type=int, default=400, metavar="N", help="of training, for each classifier (%(default)s)")
+    add(
+        "--head-steps",
+        type=int,
+        default=1500,
+        metavar="N",
+        help="of the new layer alone, which are quick (%(default)s)",
+    )
+    add("--steps", type=int, default=400, metavar="N", help="of encoder and layer together (%(default)s)")
     add("--size", type=int, metavar="N", help="side of the pictures (default: that of RUN)")
     add("--limit", type=int, metavar="N", help="use only N photos, drawn at random but always the same")
     add("--seed", type=int, default=1, help="of everything random (%(default)s)")
@@ -192,14 +207,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError("--data", f"has no labelled photo for {split}", given.data, "Give more photos.")
         data[split] = (_inputs(run, photos.pick(part), size), y[part])
     results: list[Result] = []
-    for result in compare(run, taught, data, sorted(given.shares, reverse=True), given.steps, given.seed):
+    for result in compare(
+        run, taught, data, sorted(given.shares, reverse=True), (given.head_steps, given.steps), given.seed
+    ):
         results.append(result)
         if sys.stderr.isatty():
             print(f"{result.start}, {result.encoder}, {result.photos} photos", file=sys.stderr)
     told = (
-        f"{len(names)} labels; {len(data['test'][0])} photos to judge on; {run.config.model.name}, {given.steps} steps "
-        "for each. mAP and F1: means over labels; accuracy: the likeliest label is one of the photo's, with its 95 % "
-        "bootstrap interval."
+        f"{len(names)} labels; {len(data['test'][0])} photos to judge on; {run.config.model.name}; {given.head_steps} "
+        f"steps of the new layer, {given.steps} of all together. mAP and F1: means over labels; accuracy: the "
+        "likeliest label is one of the photo's, with its 95 % bootstrap interval."
     )
     text = f"{told}\n\n{table(results)}"
     print(text)
@@ -207,7 +224,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     draw(results, given.out / "curves.png")
     write_text(given.out / "table.md", text + "\n")
     protocol = {"run": str(run.checkpoint), "data": given.data, "labels": given.labels and str(given.labels)}
-    protocol |= {"size": size, "steps": given.steps, "seed": given.seed, "limit": given.limit}
+    protocol |= {
+        "size": size,
+        "head_steps": given.head_steps,
+        "steps": given.steps,
+        "seed": given.seed,
+        "limit": given.limit,
+    }
     rows = [dataclasses.asdict(one) for one in results]
     write_text(given.out / "transfer.json", json_text({"protocol": protocol, "labels": names, "results": rows}))
     print(f"wrote {given.out}", file=sys.stderr)
@@ -217,9 +240,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(given: argparse.Namespace) -> None:
     if (given.out / "transfer.json").exists() and not given.overwrite:
         raise InputError("--out", "holds a result already", str(given.out), "Name another folder or add --overwrite.")
-    for name in ("fewest", "steps", "limit"):
-        if getattr(given, name) is not None and getattr(given, name) < 1:
-            raise InputError(f"--{name}", "must be at least 1", getattr(given, name))
+    for name in ("--fewest", "--head-steps", "--steps", "--limit"):
+        value = getattr(given, name.removeprefix("--").replace("-", "_"))
+        if value is not None and value < 1:
+            raise InputError(name, "must be at least 1", value)
     if not all(0 < share <= 1 for share in given.shares):
         raise InputError("--shares", "must be above 0 and at most 1", given.shares)
 
