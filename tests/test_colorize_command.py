@@ -426,7 +426,7 @@ def test_workers_do_a_folder(tmp_path):
 def test_as_many_workers_as_pay(monkeypatch):
     monkeypatch.setattr(photos_app, "available_threads", lambda: 8)
     found = {jobs: photos_app._workers(None, jobs) for jobs in (0, 1, 3, 4, 20, 500)}
-    assert found == {0: 1, 1: 1, 3: 1, 4: 4, 20: 8, 500: 9}
+    assert found == {0: 1, 1: 1, 3: 1, 4: 4, 20: 8, 500: 8}
     assert [photos_app._workers(3, jobs) for jobs in (0, 2, 500)] == [1, 2, 3]
 
 
