@@ -53,7 +53,7 @@ def mobile_generator(alpha: float, width: int, dtype: Any, name: str = GENERATOR
     x = layers.Concatenate(dtype=dtype, name="with_edges")([x, edges])
     mixtures = layers.Conv2D(len(NEIGHBOURS) * FINER**2, 1, dtype=dtype, name="mixtures")(x)
     told = layers.AveragePooling2D(COARSER, dtype="float32", name="told")(seen)
-    keys = layers.Conv2D(KEYS, 1, kernel_initializer=SLIGHT, dtype=dtype, name="keys")(x)
+    keys = layers.Conv2D(KEYS, 1, use_bias=False, kernel_initializer=SLIGHT, dtype=dtype, name="keys")(x)
     likeness = Likeness(dtype="float32", name="likeness")(keys)
     ends = {"logits": logits, "mixtures": mixtures, "hints": told[..., 1:], "likeness": likeness}
     outputs = [layers.Activation("linear", dtype="float32", name=f"{end}_float32")(x) for end, x in ends.items()]
