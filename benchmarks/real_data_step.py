@@ -115,7 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = "python benchmarks/real_data_step.py " + " ".join(sys.argv[1:] if argv is None else argv)
     before, rows = load(), []
     for name in args.presets:
-        config = with_values(PRESETS[name].config, {**given, "data": args.data, "cache": args.cache})
+        # Without --cache as the preset has it: the small ones decode all photos beforehand.
+        cache = {"cache": True} if args.cache else {}
+        config = with_values(PRESETS[name].config, {**given, **cache, "data": args.data})
         times, steps = time_in_turns(config, args.rounds, args.seconds)
         memory, photos = times["memory"], times["photos"]
         shape = f"{config.model.size}², batch {config.data.batch}, {config.train.precision}"
