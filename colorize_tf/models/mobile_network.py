@@ -32,7 +32,7 @@ def mobile_generator(alpha: float, width: int, dtype: Any, name: str = GENERATOR
 
     logits [B,h,w,313] over the bins. Mixtures [B,h,w,144]: for each of the 16 places that such a pixel has in the
     colours, a score for each of the nine pixels around it. Hints [B,h,w,3] as they lie on the grid: means of a/110,
-    b/110 and mask. Likeness [B,hw,hw]: how much a hint at one pixel says about another, see `guidance.py`.
+    b/110 and mask. Likeness [B,hw,hw/4]: how much a hint near one pixel says about another, see `guidance.py`.
     """
     inputs = keras.Input((None, None, 4), name="luma_and_hints")
     seen = Reduced(dtype="float32", name="seen")(inputs)
@@ -54,7 +54,7 @@ def mobile_generator(alpha: float, width: int, dtype: Any, name: str = GENERATOR
     mixtures = layers.Conv2D(len(NEIGHBOURS) * FINER**2, 1, dtype=dtype, name="mixtures")(x)
     told = layers.AveragePooling2D(COARSER, dtype="float32", name="told")(seen)
     keys = layers.Conv2D(KEYS, 1, use_bias=False, kernel_initializer=SLIGHT, dtype=dtype, name="keys")(x)
-    likeness = Likeness(dtype="float32", name="likeness")(keys)
+    likeness = Likeness(dtype="float32", name="likeness")([keys, told[..., 3:]])
     ends = {"logits": logits, "mixtures": mixtures, "hints": told[..., 1:], "likeness": likeness}
     outputs = [layers.Activation("linear", dtype="float32", name=f"{end}_float32")(x) for end, x in ends.items()]
     return keras.Model(inputs, outputs, name=name)
