@@ -12,20 +12,25 @@ __all__ = ["aged", "simulated_hints"]
 _MOST = 40  # hints; the geometric distribution below gives more once in 200 photos
 _STOP = 1 / 8  # probability that no further point follows
 _LARGEST = 9  # side of a hint, pixels
+_CELL = 8  # side of the patches by which striking places are found, pixels
 
 
-def simulated_hints(ab: tf.Tensor, seed: tf.Tensor, hintless: float) -> tf.Tensor:
+def simulated_hints(ab: tf.Tensor, seed: tf.Tensor, hintless: float, striking: float = 0.0) -> tf.Tensor:
     """The truth, ab/110 [S,S,2], and a seed int64 [2] -> hints [S,S,3]: ab/110 and a mask, zero where there is none.
 
     As in Zhang et al. 2017 (arXiv:1705.02999, section 3.2): a geometric number of points, placed by a Gaussian about
     the middle; each shows the mean colour of a patch of 1 to 9 pixels. `hintless` is the share of photos beyond
-    those that happen to draw no point that get none.
+    those that happen to draw no point that get none. Beyond the paper, `striking` is the share of points that lie
+    where the photo is coloured unlike the rest of it: there people click, as there a network is furthest off.
     """
     size = ab.shape[0]
     draw = tf.random.stateless_uniform([2], seed, alg="philox")
     count = tf.math.floor(tf.math.log(1.0 - draw[0]) / tf.math.log1p(-_STOP))
     count = tf.where(draw[1] < hintless, 0.0, count)
     centre = size * (0.5 + 0.25 * tf.random.stateless_normal([2, _MOST, 1], _apart(seed, 1), alg="philox"))
+    if striking:
+        chosen = tf.random.stateless_uniform([1, _MOST, 1], _apart(seed, 3), alg="philox") < striking
+        centre = tf.where(chosen, _striking_places(ab, _apart(seed, 4)), centre)
     # A point outside is moved to the rim: there must be as many as were drawn.
     centre = tf.floor(tf.clip_by_value(centre, 0.0, size - 1.0))
     side = 1.0 + tf.floor(_LARGEST * tf.random.stateless_uniform([_MOST, 1], _apart(seed, 2), alg="philox"))
@@ -41,6 +46,18 @@ def simulated_hints(ab: tf.Tensor, seed: tf.Tensor, hintless: float) -> tf.Tenso
     covered = tf.einsum("py,px->yx", rows, columns)
     shown = tf.einsum("py,px,pc->yxc", rows, columns, means) / tf.maximum(covered, 1.0)[..., None]
     return tf.concat([shown, tf.cast(covered > 0, tf.float32)[..., None]], axis=-1)
+
+
+def _striking_places(ab: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """ab [S,S,2] -> rows and columns float32 [2,points,1], the likelier the further a place is from the mean colour."""
+    cells = tf.nn.avg_pool2d(ab[None], _CELL, _CELL, "VALID")[0]
+    across = cells.shape[1]
+    unlike = tf.reduce_sum(tf.square(cells - tf.reduce_mean(cells, (0, 1))), axis=-1)
+    upto = tf.cumsum(tf.reshape(unlike, [-1]) + 1e-6)
+    draw = tf.random.stateless_uniform([3, _MOST], seed, alg="philox")
+    cell = tf.minimum(tf.searchsorted(upto, draw[0] * upto[-1]), upto.shape[0] - 1)
+    places = tf.cast(tf.stack([cell // across, cell % across]), tf.float32)
+    return (_CELL * (places + draw[1:]))[..., None]
 
 
 def aged(luma: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:

@@ -48,7 +48,7 @@ class Augment:
     "resize to 286, crop 256", a range varies the scale. `stretch` lets crops be up to so many times longer than wide,
     or wider than long, before they are squashed to squares. `rotation` is the largest angle in degrees, either way.
     `aging` is the share of photos whose lightness is that of an old print; `hintless` the share that gets no hints, or
-    whose class is not told, in a view that has them.
+    whose class is not told, in a view that has them; `striking` the share of hints that lie where colours are unusual.
     """
 
     crop: tuple[float, float] = (256 / 286, 256 / 286)
@@ -57,6 +57,7 @@ class Augment:
     rotation: float = 0.0
     aging: float = 0.0
     hintless: float = 0.0
+    striking: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.crop[0] <= self.crop[1] <= 1:
@@ -200,7 +201,8 @@ class _Samples:
         if self.augment.aging:
             x = aged(x, self._key(number, 1), self.augment.aging)
         if view == "hinted":
-            x = tf.concat([x, simulated_hints(y, self._key(number, 2), self.augment.hintless)], axis=-1)
+            hints = simulated_hints(y, self._key(number, 2), self.augment.hintless, self.augment.striking)
+            x = tf.concat([x, hints], axis=-1)
         return x, y
 
     def _key(self, number: tf.Tensor, purpose: int) -> tf.Tensor:

@@ -65,9 +65,18 @@ def test_hintless_is_the_share_that_gets_none(truth):
     assert 0.2 < np.mean(counts) < 0.5
 
 
+def test_striking_hints_lie_where_colours_are_unusual():
+    patch = np.zeros((SIZE, SIZE, 2), np.float32)
+    patch[8:24, 40:56] = 0.7
+    for striking, wanted in ((0.0, (0.0, 0.2)), (0.5, (0.25, 0.7)), (1.0, (0.75, 1.0))):
+        hints = np.stack([simulated_hints(tf.constant(patch), seed, 0.0, striking).numpy() for seed in seeds(60)])
+        told = hints[hints[..., 2] == 1]
+        assert wanted[0] <= np.mean(told[:, 0] > 0.3) <= wanted[1], striking
+
+
 def test_the_same_seed_draws_the_same(truth):
     seed = tf.constant([1, 2], tf.int64)
-    np.testing.assert_array_equal(simulated_hints(truth, seed, 0.0), simulated_hints(truth, seed, 0.0))
+    np.testing.assert_array_equal(simulated_hints(truth, seed, 0.0, 0.5), simulated_hints(truth, seed, 0.0, 0.5))
 
 
 @pytest.fixture(scope="module")
