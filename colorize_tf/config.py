@@ -52,7 +52,7 @@ class DataConfig(Checked):
     val_count: int = option(200, "validation photos measured after each epoch, at most", low=0, may_change=True)
     near_gray: float | None = option(None, "leave out photos whose mean chroma is below this; 5 is sensible", low=0.0)
     max_bad_share: float = option(0.5, "stop when more than this share of the photos cannot be read", low=0.0, high=1.0)
-    augment: bool = option(True, "vary training photos as the next seven say; else centre crops as they are")
+    augment: bool = option(True, "vary training photos as the next eight say; else centre crops as they are")
     crop_min: float = option(256 / 286, "smallest random crop, as a share of the shorter side", low=0.05, high=1.0)
     crop_max: float = option(
         256 / 286, "largest random crop; more than the smallest varies the scale", low=0.05, high=1.0
@@ -62,6 +62,7 @@ class DataConfig(Checked):
     rotation: float = option(0.0, "largest random turn in degrees, either way", low=0.0, high=45.0)
     aging: float = option(0.0, "share of photos shown faded, blurred and with grain, as old prints", low=0.0, high=1.0)
     hintless: float = option(0.0, "share of photos without hints, or whose class is not told", low=0.0, high=1.0)
+    striking: float = option(0.0, "share of hints that lie where colours are unusual", low=0.0, high=1.0)
     cache: bool = option(False, "decode all photos once onto the disk: pays from the second epoch on")
 
     def __post_init__(self) -> None:
@@ -89,6 +90,8 @@ class TrainConfig(Checked):
     encoder_weights: str | None = option(None, "what an encoder starts from: imagenet where Keras has it, or a file")
     freeze: tuple[str, ...] = option((), "layers not to train, as path patterns such as 'generator/down*'")
     thaw_at: int | None = option(None, "epoch (counted from 1) at which frozen layers join in", low=1)
+    slow: tuple[str, ...] = option((), "layers that learn more slowly than the rest, as path patterns")
+    slow_rate: float = option(0.1, "share of the learning rate by which those learn", low=0.0, high=1.0)
     precision: str = option("float32", "of the arithmetic; weights stay float32", choices=PRECISIONS)
     strategy: str = option("one", "devices: one, all here, several machines (TF_CONFIG), a TPU", choices=STRATEGIES)
     replicas: int | None = option(None, "devices for --strategy mirrored; without a GPU, parts of the CPU", low=1)

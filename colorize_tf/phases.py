@@ -1,4 +1,4 @@
-"""What trains when, and how fast: phases of a network, layers frozen until thawed, the learning rate of an epoch."""
+"""What trains when, and how fast: phases of a network, layers frozen until thawed, the learning rates of an epoch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Phases:
 
     def __init__(self, model: keras.Model, train: TrainConfig) -> None:
         self.model, self.train = model, train
-        self.frozen = _matching(model, train.freeze)
+        self.frozen = _matching(model, "--freeze", train.freeze)
         if train.thaw_at is not None and not train.freeze:
             raise InputError("--thaw-at", "needs --freeze to say which layers", train.thaw_at)
         *earlier, self.last = model.phases
@@ -36,6 +36,10 @@ class Phases:
         # Not by `float`, which does not know the variables that several replicas share.
         rates = [float(keras.ops.convert_to_numpy(optimizer.learning_rate)) for optimizer in optimizers]
         self.rates = list(zip(optimizers, rates, strict=True))
+        for layer in _matching(model, "--slow", train.slow):
+            for optimizer in optimizers:
+                adam = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+                adam.slow_down(layer.trainable_variables, train.slow_rate)
 
     def name(self, epoch: int) -> str:
         """The phase of `epoch`, counted from 0."""
@@ -76,10 +80,10 @@ def layer_paths(layer: keras.Layer, prefix: str = "") -> Iterator[tuple[str, ker
         yield from layer_paths(child, f"{path}/")
 
 
-def _matching(model: keras.Model, patterns: tuple[str, ...]) -> list[keras.Layer]:
+def _matching(model: keras.Model, flag: str, patterns: tuple[str, ...]) -> list[keras.Layer]:
     paths = [(path, layer) for path, layer in layer_paths(model) if layer.weights]
     for pattern in patterns:
         if not any(fnmatchcase(path, pattern) for path, _ in paths):
             some = ", ".join(path for path, _ in paths[:: max(1, len(paths) // 8)])
-            raise InputError("--freeze", "matches no layer", pattern, f"Some layers: {some}")
+            raise InputError(flag, "matches no layer", pattern, f"Some layers: {some}")
     return [layer for path, layer in paths if any(fnmatchcase(path, pattern) for pattern in patterns)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import pytest
 
 from colorize_tf.config import TrainConfig
@@ -50,6 +51,29 @@ def test_frozen_layers_join_in_at_their_epoch(model: keras.Model):
 def test_without_thawing_they_stay_frozen(model: keras.Model):
     Phases(model, TrainConfig(freeze=("generator",))).enter(99)
     assert {path.partition("/")[0] for path in trainable(model)} == {"discriminator"}
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_slow_layers_move_by_their_share_of_the_rate(precision: str):
+    moved = []
+    for slow in ((), ("generator/down*",)):
+        keras.utils.set_random_seed(1)
+        model = build("pix2pix-rgb", size=32, base_width=2, dtype=precision)
+        model.compile()
+        Phases(model, TrainConfig(slow=slow, slow_rate=0.25)).enter(0)
+        if precision == "mixed_float16":
+            model.optimizer.dynamic_scale.assign(1.0)  # the first scales overflow, and their steps are skipped
+        before = {weight.path: weight.numpy() for weight in model.generator.trainable_variables}
+        x = keras.random.uniform((2, 32, 32, 3), -1, 1, seed=3)
+        model.train_step((x, -x))
+        moved.append(
+            {weight.path: weight.numpy() - before[weight.path] for weight in model.generator.trainable_variables}
+        )
+    plain, slowed = moved
+    for path, step in plain.items():
+        share = 0.25 if path.startswith("down") else 1.0
+        np.testing.assert_allclose(slowed[path], share * step, rtol=1e-2, atol=1e-6, err_msg=path)
+    assert np.abs(plain["down0/kernel"]).max() > 1e-4
 
 
 def test_a_step_is_traced_anew_exactly_when_something_changes(model: keras.Model):

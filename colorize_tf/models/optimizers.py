@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -18,7 +19,18 @@ class FusedAdam(keras.optimizers.Adam):
     meaning of epsilon are the same; results differ by rounding.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._shares: dict[int, float] = {}  # of the learning rate, by the number of the variable
+
+    def slow_down(self, variables: Iterable[keras.Variable], share: float) -> None:
+        """From now on these variables, if they are of those it was built for, move by `share` of the learning rate."""
+        slow = {id(variable) for variable in variables}
+        own = enumerate(self._trainable_variables)
+        self._shares.update({index: share for index, variable in own if id(variable) in slow})
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        learning_rate = learning_rate * self._shares.get(self._get_variable_index(variable), 1.0)
         if keras.config.backend() != "tensorflow" or self.amsgrad or not hasattr(variable, "handle"):
             super().update_step(gradient, variable, learning_rate)
             return
