@@ -48,20 +48,28 @@ def time_in_turns(config: RunConfig, rounds: int, seconds: float) -> tuple[dict[
     from colorize_tf.splits import open_splits
     from colorize_tf.steps import Stepper
     from colorize_tf.strategies import open_devices
+    from colorize_tf.train import photos_for, variation_of
 
     keras.config.set_dtype_policy(
         "float32" if config.train.precision == "float32" else f"mixed_{config.train.precision}"
     )
-    photos = open_splits(config.data)["train"]
     devices = open_devices(config.train)
     model = build(config.model.name, **config.model.options())
     model.compile()
+    photos = photos_for(open_splits(config.data)["train"], model, config.data)
     step = Stepper(devices, model).prepared("only")
     data, size = config.data, config.model.size
     stream = devices.batches(
         lambda worker, _: training_batches(
-            photos, view=model.view, size=size, batch=data.batch, seed=1, worker=worker, cache=data.cache
-        )
+            photos,
+            view=model.view,
+            size=size,
+            batch=data.batch,
+            seed=1,
+            worker=worker,
+            augment=variation_of(data),
+            cache=data.cache,
+        )  # fmt: skip
     )
     same = next(stream)
     sources: dict[str, Callable[[], Any]] = {"memory": lambda: same, "photos": lambda: next(stream)}
@@ -117,7 +125,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in args.presets:
         # Without --cache as the preset has it: the small ones decode all photos beforehand.
         cache = {"cache": True} if args.cache else {}
-        config = with_values(PRESETS[name].config, {**given, **cache, "data": args.data})
+        config = PRESETS[name].config
+        twice = config.data.data.startswith("unpaired:")
+        data = f"unpaired:{args.data}|{args.data}" if twice else args.data
+        config = with_values(config, {**given, **cache, "data": data})
         times, steps = time_in_turns(config, args.rounds, args.seconds)
         memory, photos = times["memory"], times["photos"]
         shape = f"{config.model.size}², batch {config.data.batch}, {config.train.precision}"

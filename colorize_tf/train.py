@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from colorize_tf.datasets import Photos, Unpaired
     from colorize_tf.pipeline import Augment
 
-__all__ = ["main", "train"]
+__all__ = ["main", "photos_for", "train", "variation_of"]
 
 PREPARED_FROM = 10_000  # photos that a network looks at before it learns: how rare colours are does not need more
 
@@ -90,7 +90,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     with devices.strategy.scope():
         model = build(config.model.name, **config.model.options())
         model.compile(**options.optimizer())
-    photos = _for_model(photos, model, config.data)
+    photos = photos_for(photos, model, config.data)
     phases = Phases(model, options)
 
     # === Start: from a checkpoint of this run, from another run's weights, or from nothing ===
@@ -122,7 +122,7 @@ def train(arguments: Arguments, command: str = "") -> int:
             seed=options.seed,
             start_step=progress.total_steps * per_step,
             worker=worker,
-            augment=_variation(config.data),
+            augment=variation_of(config.data),
             cache=config.data.cache,
         )
 
@@ -191,7 +191,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     return signals.exit_code
 
 
-def _for_model(photos: Photos | Unpaired, model: keras.Model, data: DataConfig) -> Photos | Unpaired:
+def photos_for(photos: Photos | Unpaired, model: keras.Model, data: DataConfig) -> Photos | Unpaired:
     """The photos as this network learns from them: one set, or two that do not correspond."""
     from colorize_tf.datasets import Unpaired
 
@@ -208,13 +208,14 @@ def _for_model(photos: Photos | Unpaired, model: keras.Model, data: DataConfig) 
     raise InputError("--data", "must be two sets for a network that translates", data.data, "Write unpaired:A|B.")
 
 
-def _variation(data: DataConfig) -> Augment:
+def variation_of(data: DataConfig) -> Augment:
+    """What a run's settings say of crops, flips and old prints, as the stream of batches takes it."""
     from colorize_tf.pipeline import PLAIN, Augment
 
     if not data.augment:
         return PLAIN
     crop = (data.crop_min, data.crop_max)
-    return Augment(crop, data.flip, data.stretch, data.rotation, data.aging, data.hintless)
+    return Augment(crop, data.flip, data.stretch, data.rotation, data.aging, data.hintless, data.striking)
 
 
 def _fingerprint(photos: Photos | Unpaired) -> str:
