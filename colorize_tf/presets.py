@@ -14,9 +14,13 @@ __all__ = ["PRESETS", "Preset"]
 
 PLAIN_ADAM = {"learning_rate": 1e-3, "beta_1": 0.9}  # of networks without an adversary
 # Whole photos squashed to squares, as networks are asked about them; most without hints; some as scans of old prints.
-AS_USED = {"batch": 32, "crop_min": 0.6, "crop_max": 1.0, "stretch": 1.6, "aging": 0.25, "hintless": 0.5}
+AS_USED = {
+    "batch": 32, "crop_min": 0.6, "crop_max": 1.0, "stretch": 1.6, "aging": 0.25, "hintless": 0.6, "striking": 0.5,
+}  # fmt: skip
+# The encoder knows pictures already: at the rate of the rest it would forget them for the few that it sees here.
 LONG_CLASSES = {
     "learning_rate": 1e-3, "beta_1": 0.9, "weight_decay": 1e-4, "schedule": "cosine", "pretrain_epochs": 100,
+    "slow": ("generator/conv*",), "slow_rate": 0.2,
 }  # fmt: skip
 ZHANG = {"learning_rate": 3e-5, "beta_1": 0.9, "beta_2": 0.99, "weight_decay": 1e-3}
 CLASSES = {"hintless": 0.5}  # some are coloured without being told what they show

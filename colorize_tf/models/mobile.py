@@ -35,7 +35,7 @@ __all__ = ["Mobile"]
 
 Tensor = Any
 
-FALSE_COLOUR = 2.0  # units of colourfulness that a unit of chroma costs where the truth is gray
+FALSE_COLOUR = 3.0  # units of colourfulness that a unit of chroma costs where the truth is gray
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")
@@ -77,12 +77,12 @@ class Mobile(Pix2PixRGB):
         width: int = 192,
         balance: float = 0.5,
         share: float = 0.6,
-        lively_share: float = 0.0,
+        lively_share: float = -0.5,
         temperature: float = 1.0,
         colour_weight: float = 20.0,
         picture_weight: float = 1.0,
-        colourful: float = 0.012,
-        lively_colourful: float = 0.03,
+        colourful: float = 0.015,
+        lively_colourful: float = 0.05,
         gan_weight: float = 0.05,
         gan_loss: GanLoss = "hinge",
         base_width: int = 32,
