@@ -69,7 +69,7 @@ def time_in_turns(config: RunConfig, rounds: int, seconds: float) -> tuple[dict[
             worker=worker,
             augment=variation_of(data),
             cache=data.cache,
-        )  # fmt: skip
+        )
     )
     same = next(stream)
     sources: dict[str, Callable[[], Any]] = {"memory": lambda: same, "photos": lambda: next(stream)}
