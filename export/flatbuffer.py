@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -111,8 +111,8 @@ class Graph:
         """A constant tensor's values, flat."""
         return np.frombuffer(bytes(self.model.buffers[self.tensors[index].buffer].data), dtype)
 
-    def hide(self, nodes: Sequence[Node]) -> dict[str, tuple[Any, int, Any]]:
-        """Makes custom operators of these, which tools leave alone, and forgets ranges that only they need.
+    def hide(self, nodes: Sequence[Node], kept: Collection[int] = ()) -> dict[str, tuple[Any, int, Any]]:
+        """Makes custom operators of these, which tools leave alone, and forgets ranges that only they need but `kept`.
 
         Returns what `reveal` needs to undo it, in this graph or in one made of it.
         """
@@ -128,7 +128,8 @@ class Graph:
                 custom.customCode, custom.version = name.encode(), 1
                 self._retype(operator, custom, 0, None)
         for index, tensor in enumerate(self.tensors):
-            if outputs.issuperset(user.outputs[0] for user in self.users.get(index, [])):
+            only_here = outputs.issuperset(user.outputs[0] for user in self.users.get(index, []))
+            if only_here and index not in kept:
                 tensor.quantization = None
         return hidden
 

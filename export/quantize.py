@@ -4,7 +4,8 @@ TensorFlow's quantizer would quantize everything, colour conversion included. Wh
 the graph: whatever comes before the first convolution, the last convolution, and whatever comes after it. So
 normalisation, tanh, the colour spaces and the softmax, temperature and expectation of a classification head stay
 float32 in every model, without naming a single layer. The last convolution is the one whose 256 steps could be seen:
-stretched over all of ab, a step is 2 Lab units.
+stretched over all of ab, a step is 2 Lab units. Not so where a softmax or a sigmoid weighs with what it gives: the
+steps of many weights even out, and such a convolution, often a large one, is int8 as those before it.
 
 The quantizer's own list of operators to leave alone misses those whose location it has merged with another's, such as
 transposed convolutions with a bias. Here they are custom operators, which it cannot know, as long as it works.
@@ -29,6 +30,10 @@ BIAS_INPUT = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANS
 # The quantizer's versions of these operators promise biases of 32 bits; those with 64 bits are older.
 VERSION_WITH_LONG_BIAS = {"CONV_2D": 4, "FULLY_CONNECTED": 7}
 
+# What may stand between a convolution and the function that makes weights of its output.
+ALONG = frozenset({"ADD", "SUB", "MUL", "DIV", "RESHAPE", "SPLIT"})
+WEIGHS = frozenset({"SOFTMAX", "LOGISTIC"})
+
 FEW = 32  # samples that histograms are made of; ranges are measured on all
 LARGE = 8192  # weights of a kernel from which halving it is worth an operator
 # Photos beyond those the ranges were measured on clip. 16 bits can spare one for them.
@@ -51,10 +56,9 @@ def quantize(
     edges = float_edges(graph)
     drop_what_relu_drops(graph)
     if activations == "int8" and narrow:
-        inner = [node.outputs[0] for node in graph.nodes if node not in edges]
-        entering = [index for node in edges for index in node.outputs]
-        drop_rare_values(graph, (*inner, *entering), content, samples[:FEW])
-    hidden = graph.hide(edges)
+        drop_rare_values(graph, [index for node in graph.nodes for index in node.outputs], content, samples[:FEW])
+    inner = (node for node in graph.nodes if node.operator in WEIGHTED and node not in edges)
+    hidden = graph.hide(edges, kept={node.outputs[0] for node in inner})
     if activations == "int8":
         result = Graph(mlir_quantize(graph.pack()))
     else:
@@ -78,7 +82,18 @@ def float_edges(graph: Graph) -> list[Node]:
     after = _reached(graph.nodes, {i for node in trunk for i in node.outputs})
     # The last of the trunk are those whose outputs reach no other one.
     inner = [node for node in graph.nodes if after.issuperset(node.outputs) and before.issuperset(node.outputs)]
-    return [node for node in graph.nodes if node.operator == "SOFTMAX" or node not in inner]
+    weighing = [node for node in trunk if node not in inner and _becomes_weights(graph, node.outputs[0])]
+    return [node for node in graph.nodes if node.operator == "SOFTMAX" or node not in (*inner, *weighing)]
+
+
+def _becomes_weights(graph: Graph, index: int) -> bool:
+    """Whether a tensor ends in softmaxes or sigmoids, whichever way one follows it."""
+    users = graph.users.get(index, [])
+    ends = (
+        user.operator in WEIGHS or (user.operator in ALONG and all(_becomes_weights(graph, i) for i in user.outputs))
+        for user in users
+    )
+    return bool(users) and index not in graph.outputs and all(ends)
 
 
 def _classification_head(nodes: Sequence[Node], products: Sequence[Node]) -> list[Node]:

@@ -150,6 +150,22 @@ def test_a_softmax_inside_the_network_does_not_end_the_trunk() -> None:
     assert kept.count("SOFTMAX") == kept.count("CONV_2D") == 1  # the last one, not those from the softmax on
 
 
+def test_what_ends_in_weights_is_int8_to_the_last_convolution() -> None:
+    def two_heads(luma: Any) -> Any:
+        x = trunk(luma)
+        shares = ops.sigmoid(layers.Conv2D(2, 1, name="shares")(x))
+        chances = ops.softmax((layers.Conv2D(16, 1, name="chances")(x) - 0.5) / 0.5)
+        return layers.Conv2D(2, 1, name="mean")(chances) * shares + layers.Conv2D(2, 1, name="ab")(x)
+
+    graph = Graph(quantize(float_file(two_heads), samples(), "int8"))
+    dtypes = {}
+    for node in graph.nodes:
+        if node.operator == "CONV_2D":
+            name = next((n for n in ("shares", "chances", "mean", "ab") if n in graph.name(node.outputs[0])), "trunk")
+            dtypes[name] = graph.dtype(node.outputs[0])
+    assert dtypes == {"trunk": "INT8", "shares": "INT8", "chances": "INT8", "mean": "FLOAT32", "ab": "FLOAT32"}
+
+
 def test_biases_of_int16_files_are_what_kernels_read() -> None:
     graph = Graph(quantize(float_file(u_net), samples(), "int16"))
     convolutions = [node for node in graph.nodes if node.operator == "CONV_2D"]
