@@ -3,8 +3,7 @@ import org.jetbrains.kotlin.gradle.dsl.JvmTarget
 import javax.inject.Inject
 
 plugins {
-    alias(libs.plugins.android.application)
-    alias(libs.plugins.kotlin.android)
+    alias(libs.plugins.android.application) // brings Kotlin with it
 }
 
 val checkout: Directory = rootProject.layout.projectDirectory.dir("..")
@@ -57,7 +56,7 @@ android {
     packaging {
         resources.excludes += setOf("META-INF/native-image/**", "META-INF/maven/**", "**/module-info.class")
     }
-    sourceSets["androidTest"].resources.srcDir(checkout.dir("tests/golden"))
+    sourceSets["androidTest"].resources.directories.add(checkout.dir("tests/golden").asFile.path)
     testOptions.unitTests {
         isIncludeAndroidResources = true
         all {
