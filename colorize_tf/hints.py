@@ -5,13 +5,19 @@ Both are drawn from (seed, sample number) alone, as crops are, so a stream that 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import tensorflow as tf
+
+from colorize_tf.fused import fused
 
 __all__ = ["aged", "simulated_hints"]
 
 _MOST = 40  # hints; the geometric distribution below gives more once in 200 photos
 _STOP = 1 / 8  # probability that no further point follows
 _LARGEST = 9  # side of a hint, pixels
+_REACH = 4  # pixels of the Gaussian either way
 _CELL = 8  # side of the patches by which striking places are found, pixels
 
 
@@ -27,25 +33,29 @@ def simulated_hints(ab: tf.Tensor, seed: tf.Tensor, hintless: float, striking: f
     draw = tf.random.stateless_uniform([2], seed, alg="philox")
     count = tf.math.floor(tf.math.log(1.0 - draw[0]) / tf.math.log1p(-_STOP))
     count = tf.where(draw[1] < hintless, 0.0, count)
-    centre = size * (0.5 + 0.25 * tf.random.stateless_normal([2, _MOST, 1], _apart(seed, 1), alg="philox"))
-    if striking:
-        chosen = tf.random.stateless_uniform([1, _MOST, 1], _apart(seed, 3), alg="philox") < striking
-        centre = tf.where(chosen, _striking_places(ab, _apart(seed, 4)), centre)
-    # A point outside is moved to the rim: there must be as many as were drawn.
-    centre = tf.floor(tf.clip_by_value(centre, 0.0, size - 1.0))
-    side = 1.0 + tf.floor(_LARGEST * tf.random.stateless_uniform([_MOST, 1], _apart(seed, 2), alg="philox"))
-    pixel = tf.range(size, dtype=tf.float32)
-    first = centre - tf.floor(side / 2)
-    inside = tf.cast((pixel >= first) & (pixel < first + side), tf.float32)  # [2, points, S]
-    rows, columns = inside[0], inside[1]
-    rows *= tf.cast(tf.range(_MOST, dtype=tf.float32) < count, tf.float32)[:, None]
 
-    sums = tf.einsum("py,yxc,px->pc", rows, ab, columns)
-    areas = tf.reduce_sum(rows, 1) * tf.reduce_sum(columns, 1)
-    means = sums / tf.maximum(areas, 1.0)[:, None]
-    covered = tf.einsum("py,px->yx", rows, columns)
-    shown = tf.einsum("py,px,pc->yxc", rows, columns, means) / tf.maximum(covered, 1.0)[..., None]
-    return tf.concat([shown, tf.cast(covered > 0, tf.float32)[..., None]], axis=-1)
+    def told() -> tf.Tensor:
+        centre = size * (0.5 + 0.25 * tf.random.stateless_normal([2, _MOST, 1], _apart(seed, 1), alg="philox"))
+        if striking:
+            chosen = tf.random.stateless_uniform([1, _MOST, 1], _apart(seed, 3), alg="philox") < striking
+            centre = tf.where(chosen, _striking_places(ab, _apart(seed, 4)), centre)
+        # A point outside is moved to the rim: there must be as many as were drawn.
+        centre = tf.cast(tf.clip_by_value(tf.floor(centre), 0, size - 1), tf.int32)
+        side = 1 + tf.cast(_LARGEST * tf.random.stateless_uniform([_MOST, 1], _apart(seed, 2), alg="philox"), tf.int32)
+        step = tf.range(_LARGEST)
+        places = centre - side // 2 + step  # [2, points, 9]: rows and columns of the largest patch
+        inside = (step < side) & (places >= 0) & (places < size)
+        inside &= tf.range(_MOST, dtype=tf.float32)[:, None] < count
+        covered = tf.cast(inside[0, :, :, None] & inside[1, :, None, :], tf.float32)[..., None]  # [points, 9, 9, 1]
+        places = tf.clip_by_value(places, 0, size - 1)
+        pixels = tf.reshape(places[0, :, :, None] * size + places[1, :, None, :], [-1])
+        under = covered * tf.reshape(tf.gather(tf.reshape(ab, [-1, 2]), pixels), [_MOST, _LARGEST, _LARGEST, 2])
+        means = tf.reduce_sum(under, (1, 2), True) / tf.maximum(tf.reduce_sum(covered, (1, 2), True), 1.0)
+        painted = tf.reshape(tf.concat([covered * means, covered], axis=-1), [-1, 3])
+        sums = tf.reshape(tf.math.unsorted_segment_sum(painted, pixels, size * size), [size, size, 3])
+        return tf.math.divide_no_nan(sums, sums[..., 2:])
+
+    return tf.cond(count > 0, told, lambda: tf.zeros([size, size, 3]))
 
 
 def _striking_places(ab: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -66,14 +76,15 @@ def aged(luma: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     Faded (less contrast, any grade), out of focus by up to two pixels, with grain of up to 6 units of L.
     """
     draw = tf.random.stateless_uniform([6], seed, alg="philox")
+    blurred = _blur(luma.shape[0])
 
     def old() -> tf.Tensor:
         light = tf.clip_by_value((luma + 1.0) / 2.0, 1e-4, 1.0)
         light = tf.exp(tf.math.log(light) * tf.exp(0.8 * (draw[0] - 0.5)))
         black, white = 0.2 * draw[1], 1.0 - 0.2 * draw[2]
-        light = _blurred(black + (white - black) * light, 2.0 * draw[3])
+        light = blurred(black + (white - black) * light, 2.0 * draw[3])
         grain = tf.random.stateless_normal(tf.shape(luma), _apart(seed, 1), alg="philox")
-        light += 0.06 * draw[4] * _blurred(grain, 0.7)
+        light += 0.06 * draw[4] * blurred(grain, tf.constant(0.7))
         return tf.clip_by_value(2.0 * light - 1.0, -1.0, 1.0)
 
     return tf.ensure_shape(tf.cond(draw[5] < share, old, lambda: luma), luma.shape)
@@ -83,11 +94,15 @@ def _apart(seed: tf.Tensor, purpose: int) -> tf.Tensor:
     return seed + tf.constant([purpose << 40, 0], tf.int64)
 
 
-def _blurred(image: tf.Tensor, sigma: tf.Tensor | float) -> tf.Tensor:
-    """[S,S,1] -> the same under a Gaussian of `sigma` pixels, at most two."""
-    offset = tf.range(-4, 5, dtype=tf.float32)
-    weights = tf.exp(-tf.square(offset) / (2.0 * tf.square(tf.maximum(sigma, 0.1))))
-    weights /= tf.reduce_sum(weights)
-    padded = tf.pad(image[None], [[0, 0], [4, 4], [4, 4], [0, 0]], "REFLECT")
-    across = tf.nn.conv2d(padded, tf.reshape(weights, [1, 9, 1, 1]), 1, "VALID")
-    return tf.nn.conv2d(across, tf.reshape(weights, [9, 1, 1, 1]), 1, "VALID")[0]
+@functools.lru_cache
+def _blur(size: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A graph function: [S,S,1] and sigma -> the same under a Gaussian of `sigma` pixels, at most two."""
+
+    def blurred(image: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
+        weights = tf.exp(-tf.square(tf.range(-_REACH, _REACH + 1.0)) / (2.0 * tf.square(tf.maximum(sigma, 0.1))))
+        weights = tf.unstack(weights / tf.reduce_sum(weights))
+        padded = tf.pad(image, [[_REACH, _REACH], [_REACH, _REACH], [0, 0]], "REFLECT")
+        across = tf.add_n([weight * padded[:, k : k + size] for k, weight in enumerate(weights)])
+        return tf.add_n([weight * across[k : k + size] for k, weight in enumerate(weights)])
+
+    return fused(blurred, tf.zeros([size, size, 1]), tf.constant(1.0))

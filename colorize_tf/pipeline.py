@@ -28,6 +28,7 @@ from colorize_tf.datasets import Photos, Unpaired
 from colorize_tf.datasets.pixels import PixelReader
 from colorize_tf.datasets.reading import PhotoReader
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.fused import fused
 from colorize_tf.hints import aged, simulated_hints
 
 __all__ = ["VIEWS", "Augment", "evaluation_batches", "steps_per_epoch", "training_batches"]
@@ -241,10 +242,7 @@ def _mapped(dataset: tf.data.Dataset, function: Callable[..., Any], parallel: in
 
 @functools.lru_cache
 def _view(view: str, kind: str, size: int) -> View:
-    """A graph function from pixels [S,S,3] in 0..255 (`kind` "rgb", or "lab" as kept) to what the network sees of them.
-
-    Compiled by XLA, which fuses the twenty small operations of Lab into one loop: several times faster on a CPU.
-    """
+    """A graph function: pixels [S,S,3] in 0..255 (`kind` "rgb", or "lab" as kept) -> what the network sees of them."""
     convert = {
         ("rgb", "rgb"): _rgb_of_rgb,
         ("lab", "rgb"): _lab_of_rgb,
@@ -260,13 +258,7 @@ def _view(view: str, kind: str, size: int) -> View:
             pixels = tf.cast(tf.round(pixels), tf.uint8)
         return convert(tf.cond(flip, lambda: pixels[:, ::-1], lambda: pixels))
 
-    fast: View = tf.function(look, jit_compile=True, autograph=False)
-    try:
-        with tf.device("CPU:0"):
-            fast(tf.zeros([size, size, 3]), tf.constant(False))
-    except (tf.errors.OpError, ValueError, NotImplementedError):  # a build of TensorFlow without XLA
-        return look
-    return fast
+    return fused(look, tf.zeros([size, size, 3]), tf.constant(False))
 
 
 def _rgb_of_rgb(rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

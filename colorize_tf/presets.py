@@ -16,6 +16,7 @@ PLAIN_ADAM = {"learning_rate": 1e-3, "beta_1": 0.9}  # of networks without an ad
 # Whole photos squashed to squares, as networks are asked about them; most without hints; some as scans of old prints.
 AS_USED = {
     "batch": 32, "crop_min": 0.6, "crop_max": 1.0, "stretch": 1.6, "aging": 0.25, "hintless": 0.6, "striking": 0.5,
+    "cache": True,  # its steps are so short that decoding would be felt
 }  # fmt: skip
 # The encoder knows pictures already: at the rate of the rest it would forget them for the few that it sees here.
 LONG_CLASSES = {
