@@ -3,11 +3,10 @@
     python benchmarks/real_data_step.py                                   # 640x480 JPEGs, each preset as it stands
     python benchmarks/real_data_step.py --size 128 --batch 4 --base-width 32 --rounds 5     # a look in a minute
 
-Both use the training loop's own compiled step, as the first epoch has it, and its own stream of batches. They take turns
-round after round, so
-that whatever else the machine does meets both. At each change some steps go untimed: after them the stream has used
-up what it had prepared while it was idle, and an idle stream has filled its buffer and taken no more time from the
-step. The figures are medians over the rounds; what is asked for is a ratio of at most 1.05.
+Both use the training loop's own compiled step, as the first epoch has it, and its own stream of batches. They take
+turns round after round, so that whatever else the machine does meets both. At each change some steps go untimed: after
+them the stream has used up what it had prepared while it was idle, and an idle stream has filled its buffer and taken
+no more time from the step. The figures are medians over the rounds; what is asked for is a ratio of at most 1.05.
 """
 
 from __future__ import annotations

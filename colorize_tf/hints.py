@@ -39,21 +39,25 @@ def simulated_hints(ab: tf.Tensor, seed: tf.Tensor, hintless: float, striking: f
         if striking:
             chosen = tf.random.stateless_uniform([1, _MOST, 1], _apart(seed, 3), alg="philox") < striking
             centre = tf.where(chosen, _striking_places(ab, _apart(seed, 4)), centre)
-        # A point outside is moved to the rim: there must be as many as were drawn.
-        centre = tf.cast(tf.clip_by_value(tf.floor(centre), 0, size - 1), tf.int32)
         side = 1 + tf.cast(_LARGEST * tf.random.stateless_uniform([_MOST, 1], _apart(seed, 2), alg="philox"), tf.int32)
+        points = tf.minimum(tf.cast(count, tf.int32), _MOST)
+        side = side[:points]
+        # A point outside is moved to the rim: there must be as many as were drawn.
+        centre = tf.cast(tf.clip_by_value(tf.floor(centre[:, :points]), 0, size - 1), tf.int32)
         step = tf.range(_LARGEST)
         places = centre - side // 2 + step  # [2, points, 9]: rows and columns of the largest patch
         inside = (step < side) & (places >= 0) & (places < size)
-        inside &= tf.range(_MOST, dtype=tf.float32)[:, None] < count
         covered = tf.cast(inside[0, :, :, None] & inside[1, :, None, :], tf.float32)[..., None]  # [points, 9, 9, 1]
         places = tf.clip_by_value(places, 0, size - 1)
         pixels = tf.reshape(places[0, :, :, None] * size + places[1, :, None, :], [-1])
-        under = covered * tf.reshape(tf.gather(tf.reshape(ab, [-1, 2]), pixels), [_MOST, _LARGEST, _LARGEST, 2])
+        under = covered * tf.reshape(tf.gather(tf.reshape(ab, [-1, 2]), pixels), [-1, _LARGEST, _LARGEST, 2])
         means = tf.reduce_sum(under, (1, 2), True) / tf.maximum(tf.reduce_sum(covered, (1, 2), True), 1.0)
         painted = tf.reshape(tf.concat([covered * means, covered], axis=-1), [-1, 3])
-        sums = tf.reshape(tf.math.unsorted_segment_sum(painted, pixels, size * size), [size, size, 3])
-        return tf.math.divide_no_nan(sums, sums[..., 2:])
+        # Where patches overlap, their mean; only there and below them is there anything to divide.
+        sums = tf.math.unsorted_segment_sum(painted, pixels, size * size)
+        shown = tf.gather(sums, pixels)
+        shown = tf.math.divide_no_nan(shown, shown[:, 2:])
+        return tf.reshape(tf.tensor_scatter_nd_update(sums, pixels[:, None], shown), [size, size, 3])
 
     return tf.cond(count > 0, told, lambda: tf.zeros([size, size, 3]))
 

@@ -12,60 +12,89 @@ import android.content.pm.ServiceInfo
 import android.graphics.drawable.Icon
 import android.net.Uri
 import android.os.Build
+import android.os.Bundle
 import android.os.IBinder
 import tf.colorize.core.Options
 import tf.colorize.core.Watch
 import tf.colorize.core.colorize
+import java.util.UUID
 import java.util.concurrent.CancellationException
 import java.util.concurrent.atomic.AtomicBoolean
 
-/** Colorizes any number of photos one by one into the gallery, while a notification tells how far it is. */
+/**
+ * Colorizes any number of photos one by one into the gallery, while a notification tells how far it is.
+ *
+ * Where the process is killed, the system delivers the batch's intent again, and it goes on after the photos that are done.
+ */
 class BatchService : Service() {
-    /** Of the batch that began last; each has its own, so that a new one does not revive a cancelled one. */
-    private var cancelled = AtomicBoolean()
+    private class Running(val id: String, val photos: List<Uri>, from: Progress) {
+        val cancelled = AtomicBoolean()
+        @Volatile var progress = from
+        val batch: Batch get() = Batch(progress.done, photos.size, progress.failed)
+    }
+
+    private val running = ArrayList<Running>()
+    private var latestStart = 0
+    private val records by lazy { BatchRecords(this) }
     private val graph: Graph get() = (application as App).graph
     private val notifications: NotificationManager get() = checkNotNull(getSystemService(NotificationManager::class.java))
 
     override fun onBind(intent: Intent?): IBinder? = null
 
     override fun onStartCommand(intent: Intent?, flags: Int, startId: Int): Int {
-        if (intent?.action == CANCEL) {
-            cancelled.set(true)
-            return START_NOT_STICKY
-        }
-        val clip = intent?.clipData
-        val photos = List(clip?.itemCount ?: 0) { clip!!.getItemAt(it).uri }
+        latestStart = startId
+        val id = intent?.identifier
+        if (intent?.action == CANCEL) cancel() else if (id != null && begin(id, intent, flags)) return START_REDELIVER_INTENT
+        stopIfIdle()
+        return START_NOT_STICKY
+    }
+
+    /** False if there is nothing to do: the batch has ended, was cancelled, or may not run now. */
+    private fun begin(id: String, intent: Intent, flags: Int): Boolean {
+        val known = records.find(id)
+        if (known == null && flags and START_FLAG_REDELIVERY != 0) return false
+        val photos = intent.clipData?.let { clip -> List(clip.itemCount) { clip.getItemAt(it).uri } }.orEmpty()
+        val batch = Running(id, photos, (known ?: Progress()).again(photos.size))
+        running.add(batch)
         notifications.createNotificationChannel(
             NotificationChannel(CHANNEL, getString(R.string.batch), NotificationManager.IMPORTANCE_LOW),
         )
-        foreground(notification(Batch(0, photos.size)))
-        cancelled = AtomicBoolean()
-        report(Batch(0, photos.size))
-        work(photos, cancelled, graph.model.state.choice, graph.model.state.options)
-        return START_NOT_STICKY // a batch that was killed is not begun again
+        try {
+            foreground(notification(batch.batch))
+        } catch (_: IllegalStateException) { // since Android 12 not from the background, where it is begun again
+            end(batch)
+            return false
+        }
+        // What the system gave up delivering has no use for its record.
+        if (known == null) records.forget(records.ids - running.map { it.id }.toSet())
+        records.begin(id, batch.progress)
+        report(batch)
+        work(batch, graph.model.state.choice, optionsOf(intent))
+        return true
     }
 
-    private fun work(photos: List<Uri>, cancelled: AtomicBoolean, choice: Choice, options: Options) {
-        var failed = 0
-        var done = 0
+    private fun work(batch: Running, choice: Choice, options: Options) {
+        val cancelled = batch.cancelled
         // A job per photo, so that the photo on the screen need not wait for all of them.
-        for ((index, uri) in photos.withIndex()) {
+        for (uri in batch.photos.drop(batch.progress.done)) {
             graph.engine.submit { access ->
                 if (cancelled.get()) return@submit
-                try {
+                val failed = try {
                     colorize(uri, { !cancelled.get() }, access, choice, options)
+                    false
                 } catch (_: CancellationException) {
                     return@submit
                 } catch (_: Exception) {
-                    failed++
+                    true
                 } catch (_: OutOfMemoryError) {
-                    failed++
+                    true
                 }
-                done = index + 1
-                report(Batch(done, photos.size, failed))
+                batch.progress = batch.progress.next(failed)
+                records.advance(batch.id, batch.progress)
+                report(batch)
             }
         }
-        graph.engine.submit { graph.main.execute { end(Batch(done, photos.size, failed, over = true)) } }
+        graph.engine.submit { graph.main.execute { end(batch) } }
     }
 
     private fun colorize(uri: Uri, watch: Watch, access: Engine.Access, choice: Choice, options: Options) {
@@ -81,26 +110,41 @@ class BatchService : Service() {
         }
     }
 
-    private fun report(batch: Batch) = graph.main.execute {
+    private fun report(batch: Running) = graph.main.execute { if (batch in running) show(batch.batch) }
+
+    private fun show(batch: Batch) {
         graph.model.batch(batch)
         notifications.notify(NOTIFICATION, notification(batch))
     }
 
-    private fun end(batch: Batch) {
-        graph.model.batch(batch)
+    private fun end(batch: Running) {
+        if (!running.remove(batch)) return // its time was over
+        records.forget(setOf(batch.id))
+        if (running.isNotEmpty()) return
         stopForeground(STOP_FOREGROUND_DETACH) // what it came to stays readable
-        notifications.notify(NOTIFICATION, notification(batch))
-        stopSelf()
+        show(batch.batch.copy(over = true))
+        stopIfIdle()
+    }
+
+    /** Of the latest start, so that a batch that is just being asked for is not lost. */
+    private fun stopIfIdle() {
+        if (running.isEmpty()) stopSelf(latestStart)
+    }
+
+    /** The photo at hand ends soon after; should the process end sooner, nothing is begun again. */
+    private fun cancel() {
+        running.forEach { it.cancelled.set(true) }
+        records.forget(running.map { it.id })
     }
 
     /** After six hours a day Android 15 wants it to stop, and ends the process of one that does not. */
     override fun onTimeout(startId: Int, type: Int) {
-        cancelled.set(true)
-        graph.model.state.batch?.let { end(it.copy(over = true)) }
+        cancel()
+        running.toList().forEach(::end)
     }
 
     override fun onDestroy() {
-        cancelled.set(true)
+        running.forEach { it.cancelled.set(true) }
         super.onDestroy()
     }
 
@@ -138,15 +182,25 @@ class BatchService : Service() {
         const val NOTIFICATION = 1
         private const val CHANNEL = "batch"
 
-        /** What starts it: the right to read the photos travels with their addresses. */
-        fun intent(context: Context, photos: List<Uri>): Intent {
+        /** What starts it: the right to read the photos travels with their addresses, and so does how they are to look. */
+        fun intent(context: Context, photos: List<Uri>, state: UiState = UiState()): Intent {
             val clip = ClipData.newRawUri(null, photos.first())
             photos.drop(1).forEach { clip.addItem(ClipData.Item(it)) }
-            return Intent(context, BatchService::class.java).addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION).apply { clipData = clip }
+            return Intent(context, BatchService::class.java).addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
+                .setIdentifier(UUID.randomUUID().toString())
+                .putExtras(Bundle().apply { put(state) })
+                .apply { clipData = clip }
         }
 
-        fun textOf(context: Context, batch: Batch): String = context.getString(
-            if (batch.over) R.string.batch_over else R.string.batch_running, batch.done, batch.of, batch.failed,
-        )
+        private fun optionsOf(intent: Intent): Options = intent.extras?.toSaved()?.options ?: Options()
+
+        fun textOf(context: Context, batch: Batch): String {
+            val text = when {
+                !batch.over -> R.string.batch_running
+                batch.done < batch.of -> R.string.batch_stopped
+                else -> R.string.batch_over
+            }
+            return context.getString(text, batch.done, batch.of, batch.failed)
+        }
     }
 }

@@ -187,6 +187,8 @@ class ColorizeViewModel(
     fun moveHint(index: Int, x: Float, y: Float) =
         change(state.hints.mapIndexed { i, hint -> if (i == index) hint.copy(x = x, y = y) else hint })
 
+    fun removeHint(index: Int) = change(state.hints.filterIndexed { i, _ -> i != index })
+
     fun undo() {
         val hints = earlier.removeLastOrNull() ?: return
         update { copy(hints = hints, canUndo = earlier.isNotEmpty()) }

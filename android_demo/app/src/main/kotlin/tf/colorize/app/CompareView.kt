@@ -6,6 +6,7 @@ import android.graphics.Canvas
 import android.graphics.Paint
 import android.graphics.Rect
 import android.graphics.RectF
+import android.os.Build
 import android.os.Bundle
 import android.util.AttributeSet
 import android.view.GestureDetector
@@ -27,6 +28,7 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         fun split(share: Float)
         fun addHint(x: Float, y: Float)
         fun moveHint(index: Int, x: Float, y: Float)
+        fun removeHint(index: Int)
         fun look(window: Window?)
     }
 
@@ -36,6 +38,7 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
     private var tool = Tool.COMPARE
     private var split = 0.5f
     private var hints = emptyList<Hint>()
+    private val spoken = SpokenHints(resources)
 
     private val density = resources.displayMetrics.density
     private val smooth = Paint(Paint.FILTER_BITMAP_FLAG)
@@ -74,12 +77,11 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         tool = state.tool
         split = state.split
         hints = state.hints
-        contentDescription = photo?.let { resources.getString(R.string.picture_description, it.name, percent()) }
+        spoken.show(state)
+        describe()
         if (another) place.whole()
         arrange()
     }
-
-    private fun percent() = (split * 100).toInt()
 
     // --- drawing ---
 
@@ -232,11 +234,31 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
 
     override fun performClick(): Boolean = super.performClick()
 
-    // --- without sight or touch: the line is a slider ---
+    // --- without sight or touch: the line is a slider, hints are set by named actions ---
+
+    private fun describe() {
+        val name = photo?.name
+        val setting = name != null && tool == Tool.HINT
+        val state = if (setting) spoken.text() else null
+        val text = when {
+            name == null -> null
+            setting -> resources.getString(R.string.picture_in_colour, name)
+            else -> resources.getString(R.string.picture_description, name, (split * 100).toInt())
+        }
+        // Told when it changes, wherever the user is: an undo is pressed on its own button.
+        accessibilityLiveRegion = if (setting) ACCESSIBILITY_LIVE_REGION_POLITE else ACCESSIBILITY_LIVE_REGION_NONE
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) {
+            contentDescription = text
+            stateDescription = state
+        } else {
+            contentDescription = listOfNotNull(text, state).joinToString(" ").ifEmpty { null }
+        }
+    }
 
     override fun onInitializeAccessibilityNodeInfo(info: AccessibilityNodeInfo) {
         super.onInitializeAccessibilityNodeInfo(info)
         if (photo == null) return
+        if (tool == Tool.HINT) return spoken.actions().forEach(info::addAction)
         info.className = "android.widget.SeekBar"
         @Suppress("DEPRECATION") // its constructor is of API 30
         info.rangeInfo = AccessibilityNodeInfo.RangeInfo.obtain(
@@ -247,10 +269,20 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
     }
 
     override fun performAccessibilityAction(action: Int, arguments: Bundle?): Boolean {
+        val to = actions
+        val done = when {
+            to == null -> false
+            tool == Tool.HINT -> spoken.perform(action, to).also { describe() }
+            else -> slide(action, to)
+        }
+        return done || super.performAccessibilityAction(action, arguments)
+    }
+
+    private fun slide(action: Int, to: Actions): Boolean {
         when (action) {
-            AccessibilityNodeInfo.ACTION_SCROLL_FORWARD -> actions?.split(split + STEP)
-            AccessibilityNodeInfo.ACTION_SCROLL_BACKWARD -> actions?.split(split - STEP)
-            else -> return super.performAccessibilityAction(action, arguments)
+            AccessibilityNodeInfo.ACTION_SCROLL_FORWARD -> to.split(split + STEP)
+            AccessibilityNodeInfo.ACTION_SCROLL_BACKWARD -> to.split(split - STEP)
+            else -> return false
         }
         return true
     }

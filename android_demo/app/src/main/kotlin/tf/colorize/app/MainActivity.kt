@@ -123,7 +123,7 @@ class MainActivity : Activity() {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU && !may(Manifest.permission.POST_NOTIFICATIONS)) {
             requestPermissions(arrayOf(Manifest.permission.POST_NOTIFICATIONS), NOTIFY) // works without, only unseen
         }
-        startForegroundService(BatchService.intent(this, uris))
+        startForegroundService(BatchService.intent(this, uris, model.state))
     }
 
     private fun may(permission: String) = checkSelfPermission(permission) == PackageManager.PERMISSION_GRANTED
@@ -190,6 +190,7 @@ class MainActivity : Activity() {
             override fun split(share: Float) = model.split(share)
             override fun addHint(x: Float, y: Float) = model.addHint(x, y)
             override fun moveHint(index: Int, x: Float, y: Float) = model.moveHint(index, x, y)
+            override fun removeHint(index: Int) = model.removeHint(index)
             override fun look(window: Window?) = model.look(window)
         }
     }

@@ -1,9 +1,12 @@
 package tf.colorize.app
 
+import android.app.ForegroundServiceStartNotAllowedException
 import android.app.Notification
 import android.app.NotificationManager
+import android.app.Service
 import android.content.Intent
 import android.content.pm.ServiceInfo
+import android.net.Uri
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
@@ -11,7 +14,10 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.android.controller.ServiceController
+import tf.colorize.core.Options
 import java.util.concurrent.CountDownLatch
+import java.util.concurrent.atomic.AtomicInteger
 
 @RunWith(Runner::class)
 class BatchTest {
@@ -64,6 +70,91 @@ class BatchTest {
         }
     }
 
+    // --- a process that is killed ---
+
+    @Test fun aKilledBatchGoesOnAfterThePhotosThatAreDone() = Killed().use { killed ->
+        val stage = killed.stage
+        val photos = listOf(stage.photo("a.png"), stage.photo("b.jpg", golden("README.md")), killed.stuck("c.png"), stage.photo("d.png"))
+        val wanted = UiState(options = Options(vivid = 0.5f, saturation = 1.2f))
+        val intent = BatchService.intent(stage.app, photos, wanted)
+        killed.deliver(intent, flags = 0)
+        waitFor("c.png") { stage.state.batch?.done == 2 }
+        killed.kill()
+        assertNull(stage.state.batch)
+        killed.deliver(intent)
+        waitFor("the end") { stage.state.batch?.over == true }
+        assertEquals(Batch(4, 4, failed = 1, over = true), stage.state.batch)
+        assertEquals(listOf("a", "c", "d").map { "$it.colorized.jpg" }, stage.inserted)
+        assertEquals(listOf(0.5f, 0.5f), stage.models.opened.last().vivid) // as it was asked for
+        assertEquals(emptySet<String>(), killed.records.ids)
+    }
+
+    @Test fun aPhotoThatWasAtHandWhenTheProcessDiedTwiceIsLeftOut() = Killed().use { killed ->
+        val stage = killed.stage
+        val intent = BatchService.intent(stage.app, listOf(stage.photo("a.png"), killed.stuck("b.png", times = 2), stage.photo("c.png")))
+        for (flags in listOf(0, Service.START_FLAG_REDELIVERY)) {
+            killed.deliver(intent, flags)
+            waitFor("b.png") { stage.state.batch?.done == 1 }
+            killed.kill()
+        }
+        killed.deliver(intent)
+        waitFor("the end") { stage.state.batch?.over == true }
+        assertEquals(Batch(3, 3, failed = 1, over = true), stage.state.batch)
+        assertEquals(listOf("a.colorized.jpg", "c.colorized.jpg"), stage.inserted)
+    }
+
+    @Test fun aBatchThatEndedIsNotBegunAgain() = Killed().use { killed ->
+        val stage = killed.stage
+        val intent = BatchService.intent(stage.app, listOf(stage.photo("a.png")))
+        killed.deliver(intent, flags = 0)
+        waitFor("the end") { stage.state.batch?.over == true }
+        killed.neverAgain(intent)
+        assertEquals(listOf("a.colorized.jpg"), stage.inserted)
+    }
+
+    @Test fun aBatchThatWasCancelledIsNotBegunAgain() = Killed().use { killed ->
+        val stage = killed.stage
+        val intent = BatchService.intent(stage.app, listOf(stage.photo("a.png"), killed.stuck("b.png"), stage.photo("c.png")))
+        killed.deliver(intent, flags = 0)
+        waitFor("b.png") { stage.state.batch?.done == 1 }
+        assertEquals(1, killed.records.ids.size)
+        killed.service.onStartCommand(Intent().setAction(BatchService.CANCEL), 0, 2)
+        killed.neverAgain(intent) // even though the process was killed before the photo at hand ended
+        assertEquals(listOf("a.colorized.jpg"), stage.inserted)
+    }
+
+    @Test fun whereItMayNotRunInTheForegroundItSaysHowFarItCame() = Killed().use { killed ->
+        val stage = killed.stage
+        val intent = BatchService.intent(stage.app, listOf(stage.photo("a.png"), killed.stuck("b.png")))
+        killed.deliver(intent, flags = 0)
+        waitFor("b.png") { stage.state.batch?.done == 1 }
+        killed.kill()
+        killed.deliver(intent, refusal = ForegroundServiceStartNotAllowedException("in the background"))
+        assertEquals(Batch(1, 2, over = true), stage.state.batch)
+        val shown = notification(stage)
+        assertTrue(shown.extras.getString(Notification.EXTRA_TEXT)!!.startsWith("Stopped at 1 of 2"))
+        assertEquals(0, shown.flags and Notification.FLAG_ONGOING_EVENT)
+        assertEquals(1, shadowOf(killed.service).stopSelfId)
+        assertEquals(emptySet<String>(), killed.records.ids)
+    }
+
+    @Test fun recordsOfBatchesThatNeverCameBackAreForgotten() = Killed().use { killed ->
+        killed.records.begin("given up", Progress(3, 1, 2))
+        killed.deliver(BatchService.intent(killed.stage.app, listOf(killed.stuck("a.png"))), flags = 0)
+        assertEquals(1, killed.records.ids.size)
+        assertNull(killed.records.find("given up"))
+    }
+
+    @Test fun aSecondBatchIsNotLostWhenTheFirstEnds() = Stage().use { stage ->
+        val service = Robolectric.buildService(BatchService::class.java).create().get()
+        service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("a.png"))), 0, 1)
+        service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("b.png"), stage.photo("c.png"))), 0, 2)
+        waitFor("the end") { stage.state.batch?.over == true }
+        assertEquals(Batch(2, 2, over = true), stage.state.batch)
+        assertEquals(3, stage.inserted.size)
+        assertEquals(2, shadowOf(service).stopSelfId)
+    }
+
     @Test fun severalPhotosSharedBecomeABatch() = Stage().use { stage ->
         val shared = arrayListOf(stage.photo("a.png"), stage.photo("b.png"), stage.photo("c.png"))
         val intent = Intent(Intent.ACTION_SEND_MULTIPLE).setType("image/*")
@@ -102,4 +193,61 @@ class BatchTest {
 
     private fun notification(stage: Stage): Notification =
         shadowOf(stage.app.getSystemService(NotificationManager::class.java)).getNotification(BatchService.NOTIFICATION)
+
+    /** A process that dies while it is stuck at a photo: its engine does no more, until the test is over. */
+    private class Killed : AutoCloseable {
+        val stage = Stage()
+        val records = BatchRecords(stage.app)
+        lateinit var service: BatchService
+        private val death = CountDownLatch(1)
+        private val dead = ArrayList<Pair<ServiceController<BatchService>, Engine>>()
+        private lateinit var controller: ServiceController<BatchService>
+
+        /** A photo that so many [times] never ends being read. */
+        fun stuck(name: String, times: Int = 1): Uri {
+            val left = AtomicInteger(times)
+            val uri = stage.photo(name)
+            shadowOf(stage.resolver).registerInputStreamSupplier(uri) {
+                if (left.getAndDecrement() > 0) death.await()
+                golden("colour.png").inputStream()
+            }
+            return uri
+        }
+
+        fun deliver(intent: Intent, flags: Int = Service.START_FLAG_REDELIVERY, refusal: Exception? = null) {
+            controller = Robolectric.buildService(BatchService::class.java, intent).create()
+            service = controller.get()
+            refusal?.let { shadowOf(service).setThrowInStartForeground(it) }
+            val answer = service.onStartCommand(intent, flags, 1)
+            assertEquals(if (refusal == null) Service.START_REDELIVER_INTENT else Service.START_NOT_STICKY, answer)
+        }
+
+        fun kill() {
+            dead.add(controller to stage.app.graph.engine)
+            stage.install()
+        }
+
+        /** It leaves nothing behind, and the system's delivering it again changes nothing. */
+        fun neverAgain(intent: Intent) {
+            assertEquals(emptySet<String>(), records.ids)
+            kill()
+            service = Robolectric.buildService(BatchService::class.java, intent).create().get()
+            assertEquals(Service.START_NOT_STICKY, service.onStartCommand(intent, Service.START_FLAG_REDELIVERY, 1))
+            assertEquals(1, shadowOf(service).stopSelfId)
+            var ended = false
+            stage.app.graph.engine.submit { stage.app.graph.main.execute { ended = true } }
+            waitFor("the engine") { ended }
+            assertNull(stage.state.batch)
+        }
+
+        override fun close() {
+            for ((controller, engine) in dead) {
+                controller.destroy()
+                engine.close()
+            }
+            controller.destroy()
+            death.countDown()
+            stage.close()
+        }
+    }
 }

@@ -33,6 +33,7 @@ class Runner(test: Class<*>) : RobolectricTestRunner(test) {
 /** Gives the same soft colours to every photo, and the hint's where there is one; counts and remembers. */
 class FakeColorizer(override val card: Card = CARD) : Colorizer {
     val asked = ArrayList<List<Hint>>()
+    val vivid = ArrayList<Float>()
     val threads = HashSet<String>()
     var closedOn: String? = null
     @Volatile var gate: CountDownLatch? = null
@@ -42,6 +43,7 @@ class FakeColorizer(override val card: Card = CARD) : Colorizer {
         gate?.await()
         failure?.let { throw it }
         asked.add(hints)
+        this.vivid.add(vivid)
         threads.add(Thread.currentThread().name)
         val strength = if (hints.isEmpty()) 1 else -1
         val ab = FloatArray(SIDE * SIDE * 2) {

@@ -20,4 +20,15 @@ enum class Palette(val a: Int, val b: Int) {
 
     /** 0xFFRRGGBB at [luma] (CIE L), kept away from black and white, where no colour can be told. */
     fun argb(luma: Float): Int = Srgb.argb(luma.coerceIn(30f, 80f).toDouble(), a.toDouble(), b.toDouble())
+
+    companion object {
+        /** The colour that 0xFFRRGGBB was made of; where sRGB has no room for both, a very light red is taken for brick. */
+        fun nearest(argb: Int): Palette {
+            val luma = Srgb.luma(argb)
+            return entries.minBy { colour ->
+                val other = colour.argb(luma)
+                intArrayOf(16, 8, 0).sumOf { shift -> (argb shr shift and 0xFF).minus(other shr shift and 0xFF).let { it * it } }
+            }
+        }
+    }
 }

@@ -105,4 +105,10 @@ class PartsTest {
         assertEquals(5, distance.point(0.9995))
         assertEquals(0, distance.point(0.99))
     }
+
+    @Test fun aColourIsKnownAgainHoweverBrightItWasSet() {
+        for (colour in Palette.entries) {
+            for (luma in 30..70) assertEquals("$luma", colour, Palette.nearest(colour.argb(luma.toFloat())))
+        }
+    }
 }
