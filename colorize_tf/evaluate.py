@@ -13,106 +13,27 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from colorize_tf import metrics
 from colorize_tf.atomic import atomic_path, write_text
-from colorize_tf.colorspace import luma_to_gray, rgb_to_lab
-from colorize_tf.datasets import Photos, Rejected, open_source
+from colorize_tf.datasets import Photos, open_source
 from colorize_tf.edge.tflite import TfliteColorizer
-from colorize_tf.errors import InputError, RunError, command_line
-from colorize_tf.frechet import Distance
+from colorize_tf.errors import InputError, command_line
+from colorize_tf.exhibits import sheet
+from colorize_tf.judging import GRAY, Painter, evaluate
 from colorize_tf.predict import PLAIN, Run, RunColorizer, load_run
-from colorize_tf.sheet import Cell, Strip, contact_sheet
 from colorize_tf.splits import open_splits
-from colorize_tf.summary import Row, Summary, csv_text, json_text, markdown_table, summarize
+from colorize_tf.summary import Summary, csv_text, json_text, markdown_table, summarize
 
 if TYPE_CHECKING:
     from colorize_tf.perception import Panel
 
-__all__ = ["GRAY", "Evaluation", "evaluate", "gray_baseline", "judge", "main", "squashed"]
+__all__ = ["main"]
 
-Image8: TypeAlias = NDArray[np.uint8]
-Painter: TypeAlias = Callable[[Image8], Image8]  # uint8 [H,W,3], of which it may use L alone -> uint8 RGB [H,W,3]
-
-GRAY = "gray"
 RESULT = "evaluation.json"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What came out, and what could not be used."""
-
-    size: int
-    rows: tuple[Row, ...]
-    judged: tuple[int, ...]  # indices of the photos that the rows are about, in their order
-    unreadable: tuple[Rejected, ...]
-    distances: Mapping[str, Distance] = field(default_factory=dict)  # of sets of features, by colorizer
-
-
-def evaluate(
-    colorizers: Mapping[str, Painter],
-    photos: Photos,
-    size: int,
-    *,
-    panel: Panel | None = None,
-    quiet: bool | None = None,
-) -> Evaluation:
-    """Colorizers by name and photos -> one row for each pair, the gray baseline's first; `panel` looks at all of it."""
-    painters = {GRAY: gray_baseline, **colorizers}
-    rows: list[Row] = []
-    judged: list[int] = []
-    unreadable: list[Rejected] = []
-    for index in tqdm(range(photos.count), desc="photos", unit="photo", file=sys.stderr, disable=quiet):
-        name = str(photos.names[index])
-        try:
-            truth = squashed(photos.image(index), size)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            unreadable.append(Rejected(name, str(error)))
-            continue
-        if not judged:
-            for paint in painters.values():  # the first call compiles; its time is nobody's latency
-                paint(truth)
-        judged.append(index)
-        rows += judge(name, truth, painters, panel)
-    if not judged:
-        raise RunError(f"none of the {photos.count} photos of {photos.source} could be read")
-    distances = {} if panel is None else panel.distances()
-    return Evaluation(size, tuple(rows), tuple(judged), tuple(unreadable), distances)
-
-
-def judge(name: str, truth: Image8, colorizers: Mapping[str, Painter], panel: Panel | None = None) -> list[Row]:
-    """One photo uint8 RGB [H,W,3] -> a row for every colorizer."""
-    rows, pictures = [], {}
-    for colorizer, paint in colorizers.items():
-        start = time.perf_counter()
-        predicted = pictures[colorizer] = paint(truth)
-        elapsed = 1e3 * (time.perf_counter() - start)
-        rows.append(Row(name, colorizer, milliseconds=elapsed, **metrics.measure(truth, predicted)))
-    if panel is not None:
-        seen = panel.look(truth, pictures)
-        rows = [dataclasses.replace(row, lpips=seen[row.colorizer]) for row in rows]
-    return rows
-
-
-def gray_baseline(image: Image8) -> Image8:
-    """uint8 RGB [H,W,3] -> the neutral picture of the same L: what doing nothing scores."""
-    gray = luma_to_gray(rgb_to_lab(image.astype(np.float32) / 255)[..., 0])
-    return np.repeat((gray * 255 + 0.5).astype(np.uint8)[..., None], 3, axis=-1)
-
-
-def squashed(image: Image8, size: int) -> Image8:
-    """uint8 RGB [H,W,3] -> [size,size,3], bicubic (with the antialiasing of Pillow), not cropped."""
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def table(summaries: Sequence[Summary], size: int, titles: Mapping[str, str] | None = None) -> str:
@@ -124,46 +45,6 @@ def table(summaries: Sequence[Summary], size: int, titles: Mapping[str, str] | N
     ]
     lines += [f"{s.colorizer}: {s.identical} equal to the truth, left out of PSNR." for s in summaries if s.identical]
     return "\n".join([" ".join(lines), "", markdown_table(summaries, titles)])
-
-
-def examples(evaluation: Evaluation, colorizer: str, *, each: int = 2, seed: int = 0) -> list[tuple[str, int]]:
-    """Photos worth looking at -> (why, position among the judged): best, median, worst gain over gray, and random."""
-    gained = _gain(evaluation.rows, colorizer)
-    order = sorted(range(len(gained)), key=lambda position: -gained[position])
-    middle = max(0, len(order) // 2 - each // 2)
-    random = np.random.default_rng(seed).permutation(len(order)).tolist()
-    wanted = [("best", order[:each]), ("median", order[middle : middle + each]), ("worst", order[-each:])]
-    chosen: dict[int, str] = {}
-    for why, positions in wanted:
-        for position in positions:
-            chosen.setdefault(position, why)
-    chosen |= dict.fromkeys([one for one in random if one not in chosen][: 2 * each], "random")
-    return [(f"{why}: {colorizer} {gained[position]:+.2f} dB over gray", position) for position, why in chosen.items()]
-
-
-def _gain(rows: Sequence[Row], colorizer: str) -> list[float]:
-    """PSNR over that of the gray baseline, dB, per photo; 0 where both are perfect."""
-    own = [row.psnr for row in rows if row.colorizer == colorizer]
-    gray = [row.psnr for row in rows if row.colorizer == GRAY]
-    return [0.0 if a == b else a - b for a, b in zip(own, gray, strict=True)]
-
-
-def sheet(evaluation: Evaluation, photos: Photos, colorizers: Mapping[str, Painter]) -> Image.Image:
-    """The chosen photos as gray | every colorizer | truth, with their scores; chosen for the last colorizer given."""
-    painters = {GRAY: gray_baseline, **colorizers}
-    width = len(painters)
-    strips = []
-    for why, position in examples(evaluation, list(painters)[-1]):
-        truth = squashed(photos.image(evaluation.judged[position]), evaluation.size)
-        rows = evaluation.rows[position * width : (position + 1) * width]
-        cells = [Cell(paint(truth), _caption(row)) for paint, row in zip(painters.values(), rows, strict=True)]
-        cells.append(Cell(truth, f"colourful {rows[0].true_colourfulness:.0f}"))
-        strips.append(Strip(f"{why} · {rows[0].photo}", cells))
-    return contact_sheet([*painters, "truth"], strips)
-
-
-def _caption(row: Row) -> str:
-    return f"{row.psnr:.1f} dB · ab {row.ab_error:.1f} · colourful {row.colourfulness:.0f}"
 
 
 # === Command ===
@@ -187,6 +68,12 @@ def parser() -> argparse.ArgumentParser:
     add("--split", choices=("train", "val", "test"), help="part of the runs' own data (default: test)")
     add("--size", type=int, help="side of the squares to compare (default: that of the largest network)")
     add("--vivid", type=float, default=0.0, metavar="0..1", help="how lively, for networks that can be told")
+    add(
+        "--scans",
+        metavar="SOURCE",
+        help="black-and-white scans, named as the photos, that are coloured instead of them",
+    )
+    add("--levels", action="store_true", help="stretch the tones of what networks see, as colorize does for scans")
     add("--features", metavar="FILE", help="weights of a MobileNetV1 (.npz) or InceptionV3 (.h5): Fréchet distance")
     add("--lpips", nargs=2, metavar=("VGG", "LINEAR"), help="weights of VGG16, and the linear ones of LPIPS")
     add("--limit", type=int, metavar="N", help="only N photos, drawn at random but always the same")
@@ -210,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--limit", "must be at least 1", given.limit)
     if given.data is not None and given.split is not None:
         raise InputError("--split", "is a part of the runs' own data, and --data names other photos", given.split)
-    options = dataclasses.replace(PLAIN, vivid=given.vivid)
+    options = dataclasses.replace(PLAIN, vivid=given.vivid, levels=given.levels)
     names = _names(given.runs) if given.names is None else given.names
     if len(set(names)) < len(names) or len(names) != len(given.runs) or GRAY in names:
         raise InputError("--names", f"must be one for each run, all different, none {GRAY}", names)
@@ -230,7 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     colorizers = _painters(opened)
     panel, titles = _panel(given.features, given.lpips)
 
-    evaluation = evaluate(colorizers, photos, size, panel=panel)
+    scans = None if given.scans is None else open_source(given.scans)
+    evaluation = evaluate(colorizers, photos, size, panel=panel, scans=scans)
     left_out = (*photos.rejected, *evaluation.unreadable)
     for bad in evaluation.unreadable:
         print(f"left out {bad.name}: {bad.reason}", file=sys.stderr)
@@ -238,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     protocol = {"data": photos.source, "split": None if given.data else given.split or "test", "limit": given.limit}
     result = {
         "protocol": {**protocol, "photos": len(evaluation.judged), "size": size, "resize": "bicubic squash"}
-        | ({"vivid": given.vivid} if given.vivid else {})
+        | {name: getattr(given, name) for name in ("vivid", "scans", "levels") if getattr(given, name)}
         | titles,
         "colorizers": {name: str(_origin(colorizer)) for name, colorizer in opened.items()},
         "networks": {
@@ -256,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_text(out / "rows.csv", csv_text(evaluation.rows))
         write_text(out / "table.md", text + "\n")
         with atomic_path(out / "sheet.png") as temporary:
-            sheet(evaluation, photos, colorizers).save(temporary)
+            sheet(evaluation, photos, colorizers, scans).save(temporary)
         write_text(out / RESULT, json_text({**result, "rows": evaluation.rows}))  # last: it says that all is there
         print(f"wrote {out}", file=sys.stderr)
     return 0

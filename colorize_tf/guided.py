@@ -28,7 +28,7 @@ from colorize_tf.datasets import Photos, open_source
 from colorize_tf.edge import Colorizer, Hint
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
-from colorize_tf.evaluate import squashed
+from colorize_tf.judging import squashed
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 
 __all__ = ["PLACES", "main", "measure_hints"]

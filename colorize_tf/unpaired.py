@@ -143,7 +143,7 @@ def _through(pictures, shown, there, back):
 
 
 def _batches(photos: Photos, size: int) -> Iterator[np.ndarray]:
-    from colorize_tf.evaluate import squashed
+    from colorize_tf.judging import squashed
 
     for start in range(0, photos.count, BATCH):
         indices = range(start, min(start + BATCH, photos.count))

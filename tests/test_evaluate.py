@@ -15,8 +15,10 @@ from colorize_tf import metrics
 from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import Photos, open_source
-from colorize_tf.errors import RunError
-from colorize_tf.evaluate import GRAY, evaluate, examples, gray_baseline, judge, main, sheet, squashed
+from colorize_tf.errors import InputError, RunError
+from colorize_tf.evaluate import main
+from colorize_tf.exhibits import examples, sheet
+from colorize_tf.judging import GRAY, coloured, evaluate, gray_baseline, judge, squashed
 from colorize_tf.predict import load_run
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import summarize
@@ -259,6 +261,43 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
     assert message in captured.err
+
+
+# === Scans of which a true-colour picture exists ===
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Photos:
+    """Eight other pictures under the names of `photos`, as another kind of file."""
+    for index in range(8):
+        Image.fromarray(colourful(100 + index)).save(tmp_path / f"{index}.jpg", quality=95)
+    return open_source(f"folder:{tmp_path}")
+
+
+def test_a_scan_is_coloured_in_place_of_the_photo(photos: Photos, scans: Photos) -> None:
+    seen: list[np.ndarray] = []
+
+    def look(image: np.ndarray) -> np.ndarray:
+        seen.append(image)
+        return image
+
+    evaluation = evaluate({"look": look}, photos, SIZE, scans=scans, quiet=True)
+    for index, row in enumerate(row for row in evaluation.rows if row.colorizer == "look"):
+        name = str(photos.names[index])
+        scan, photo = squashed(colourful(100 + int(Path(name).stem)), SIZE), squashed(photos.image(index), SIZE)
+        assert np.abs(seen[index + 1].astype(int) - scan).mean() < 3  # the first call warms up; JPEG is not exact
+        made = coloured(look, photo, scan)
+        (luma, ab), (true_luma, true_ab) = (
+            (lab[..., 0], lab[..., 1:]) for lab in (rgb_to_lab(picture / np.float32(255)) for picture in (made, photo))
+        )
+        np.testing.assert_allclose(luma, true_luma, atol=0.5)  # the photo's own
+        assert row.ab_error == pytest.approx(np.linalg.norm(ab - true_ab, axis=-1).mean(), rel=0.05)
+        assert row.ab_error > 5
+
+
+def test_a_photo_without_its_scan_is_one_clear_line(photos: Photos, scans: Photos) -> None:
+    with pytest.raises(InputError, match=r"--scans: must have a picture for each photo.*none for .*\.png"):
+        evaluate({"truth": truth}, photos, SIZE, scans=scans.take(3), quiet=True)
 
 
 # === What networks think of the pictures ===
