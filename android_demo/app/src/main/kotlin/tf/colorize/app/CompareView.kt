@@ -143,7 +143,7 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
 
     private fun dot(canvas: Canvas, index: Int, hint: Hint) {
         val (x, y) = draggedTo?.takeIf { dragged == index } ?: place.onView(hint.x, hint.y)
-        fill.color = (0xFF shl 24) or (hint.red shl 16) or (hint.green shl 8) or hint.blue
+        fill.color = hint.argb
         canvas.drawCircle(x, y, DOT * density + 3 * density, shade)
         canvas.drawCircle(x, y, DOT * density + 1.5f * density, line)
         canvas.drawCircle(x, y, DOT * density, fill)
@@ -251,7 +251,7 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
             contentDescription = text
             stateDescription = state
         } else {
-            contentDescription = listOfNotNull(text, state).joinToString(" ").ifEmpty { null }
+            contentDescription = listOfNotNull(text, state).joinToString(". ").ifEmpty { null }
         }
     }
 

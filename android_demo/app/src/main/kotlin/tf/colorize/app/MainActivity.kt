@@ -190,6 +190,7 @@ class MainActivity : Activity() {
             override fun split(share: Float) = model.split(share)
             override fun addHint(x: Float, y: Float) = model.addHint(x, y)
             override fun moveHint(index: Int, x: Float, y: Float) = model.moveHint(index, x, y)
+            override fun removeHint(index: Int) = model.removeHint(index)
             override fun look(window: Window?) = model.look(window)
         }
     }

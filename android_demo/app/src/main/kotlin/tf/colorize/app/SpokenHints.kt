@@ -38,7 +38,7 @@ class SpokenHints(private val resources: Resources) {
         val hint = state.hints.getOrNull(taken)
         val count = resources.getString(R.string.hints_are, state.hints.size, nameOf(state.colour))
         if (photo == null || hint == null) return count
-        val name = nameOf(Palette.nearest((0xFF shl 24) or (hint.red shl 16) or (hint.green shl 8) or hint.blue))
+        val name = nameOf(Palette.nearest(hint.argb))
         return resources.getString(R.string.hint_is, name, percent(hint.x, photo.width), percent(hint.y, photo.height)) + " " + count
     }
 

@@ -83,7 +83,7 @@ class SpokenTest {
             ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", 29)
             try {
                 stage.model.colour(Palette.TEAL)
-                assertEquals("photo.png, in colour Colours set: 0. Chosen: Teal.", stage.view<View>(R.id.compare).contentDescription)
+                assertEquals("photo.png, in colour. Colours set: 0. Chosen: Teal.", stage.view<View>(R.id.compare).contentDescription)
             } finally {
                 ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", real)
             }

@@ -1,5 +1,7 @@
 package tf.colorize.core
 
+import kotlin.math.abs
+
 /** Colours that things in photographs have, as a and b of CIE Lab; shown and set at a luma of the photo's. */
 enum class Palette(val a: Int, val b: Int) {
     SKIN(18, 22),
@@ -26,8 +28,8 @@ enum class Palette(val a: Int, val b: Int) {
         fun nearest(argb: Int): Palette {
             val luma = Srgb.luma(argb)
             return entries.minBy { colour ->
-                val other = colour.argb(luma)
-                intArrayOf(16, 8, 0).sumOf { shift -> (argb shr shift and 0xFF).minus(other shr shift and 0xFF).let { it * it } }
+                val made = colour.argb(luma)
+                intArrayOf(16, 8, 0).sumOf { abs((argb shr it and 0xFF) - (made shr it and 0xFF)) }
             }
         }
     }

@@ -8,7 +8,10 @@ import kotlin.math.min
 class Prepared(val height: Int, val width: Int, val luma: FloatArray, val coversHeight: Int, val coversWidth: Int)
 
 /** A colour the user wants at ([x], [y]), in pixels of the photo; [radius] null leaves the size to the model. */
-data class Hint(val x: Float, val y: Float, val red: Int, val green: Int, val blue: Int, val radius: Float? = null)
+data class Hint(val x: Float, val y: Float, val red: Int, val green: Int, val blue: Int, val radius: Float? = null) {
+    /** 0xFFRRGGBB. */
+    val argb: Int get() = (0xFF shl 24) or (red shl 16) or (green shl 8) or blue
+}
 
 private const val LONGEST = 4 // times the short side; a panorama beyond it is made smaller as a whole
 private const val HINT_RADIUS = 3f // pixels of the network's input: hints of 7 × 7 are what it was trained on
