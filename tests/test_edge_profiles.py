@@ -1,0 +1,186 @@
+"""Colour profiles: worked in and kept, or turned into sRGB."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from colorize_tf.edge.icc import read_profile, srgb_profile
+from colorize_tf.edge.space import SRGB
+
+from .photo_files import KINDS, colorized, gray, luma, opened, rgb, saved
+
+
+def icc(kind, tags, pcs=b"XYZ "):
+    """A profile of these tags."""
+    table, body = b"", b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        data += bytes(-len(data) % 4)
+        table += struct.pack(">4sII", name, start + len(body), len(data))
+        body += data
+    size = start + len(body)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"mntr" if kind != b"CMYK" else b"prtr", kind, pcs)
+    head += struct.pack(">6H4s", 2024, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    head += struct.pack(">3i", 63190, 65536, 54061)  # D50
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def xyz(*values):
+    return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in values))
+
+
+def gamma(value):
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(value * 256))
+
+
+def text_tags():
+    return {b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(79), b"wtpt": xyz(0.9642, 1, 0.8249)}
+
+
+def matrix_profile(curve, *colorants):
+    names = (b"r", b"g", b"b")
+    tags = {name + b"XYZ": xyz(*values) for name, values in zip(names, colorants, strict=True)}
+    return icc(b"RGB ", {**text_tags(), **tags, **{name + b"TRC": curve for name in names}})
+
+
+ADOBE = matrix_profile(
+    gamma(2.2), (0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)
+)
+P3 = matrix_profile(
+    b"para\0\0\0\0"
+    + struct.pack(">HH5i", 3, 0, *(round(v * 65536) for v in (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))),
+    (0.51512, 0.24120, -0.00105),
+    (0.29198, 0.69225, 0.04189),
+    (0.15710, 0.06657, 0.78407),
+)
+
+
+def lut_profile(kind, inputs, corner, back):
+    """A profile by tables: `corner(bits)` is a device corner in Lab bytes, `back(bits)` one of Lab in the device's."""
+
+    def lut8(channels, outputs, nodes):
+        identity = bytes(range(256))
+        head = (
+            b"mft1\0\0\0\0"
+            + bytes([channels, outputs, 2, 0])
+            + struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+        )
+        return head + identity * channels + b"".join(bytes(node) for node in nodes) + identity * outputs
+
+    def corners(count):
+        return [[(index >> (count - 1 - bit)) & 1 for bit in range(count)] for index in range(1 << count)]
+
+    tags = {b"A2B0": lut8(inputs, 3, [corner(bits) for bits in corners(inputs)])}
+    if back:
+        tags[b"B2A0"] = lut8(3, inputs, [back(bits) for bits in corners(3)])
+    return icc(kind, {**text_tags(), **tags}, b"Lab ")
+
+
+SCANNER = lut_profile(
+    b"RGB ",
+    3,
+    lambda c: [round(255 * (0.2 * c[0] + 0.7 * c[1] + 0.1 * c[2])), 128 + 60 * (c[0] - c[1]), 128 + 50 * (c[1] - c[2])],
+    lambda pcs: [255 * pcs[0]] * 3,
+)
+PRESS = lut_profile(
+    b"CMYK",
+    4,
+    lambda c: [max(0, 255 - 60 * sum(c[:3]) - 200 * c[3]), 128 + 40 * (c[1] - c[0]), 128 + 40 * (c[2] - c[1])],
+    None,
+)
+
+
+def to_srgb(image):
+    transform = ImageCms.buildTransform(
+        io.BytesIO(image.info["icc_profile"]),
+        io.BytesIO(srgb_profile()),
+        image.mode,
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    )
+    return ImageCms.applyTransform(image, transform)
+
+
+@pytest.mark.parametrize("profile", [ADOBE, P3], ids=["adobe", "p3"])
+@pytest.mark.parametrize("source", [rgb(1), gray(1)], ids=["rgb", "gray"])
+def test_an_rgb_profile_is_worked_in_and_kept(profile, source):
+    content = saved(source, "PNG", icc_profile=profile)
+    image = opened(colorized(content))
+    assert image.info["icc_profile"] == profile
+    space = read_profile(profile).space
+    before = np.asarray(source)
+    after = space.luma(np.asarray(image))
+    assert np.abs(after - space.luma(before)).max() <= 0.26
+    pillow_says = np.asarray(to_srgb(opened(saved(source.convert("RGB"), "PNG", icc_profile=profile))))
+    inside = ((pillow_says > 0) & (pillow_says < 255)).all(-1)
+    assert inside.mean() > 0.3
+    assert np.abs(luma(Image.fromarray(pillow_says)) - space.luma(before))[inside].mean() < 0.2
+
+
+def test_a_space_of_a_profile_agrees_with_littlecms():
+    codes = np.random.default_rng(0).integers(60, 190, (64, 64, 3)).astype(np.uint8)
+    wide = Image.fromarray(codes)
+    wide.info["icc_profile"] = P3
+    space = read_profile(P3).space
+    linear = np.stack([curve.decode(codes[..., c] / 255) for c, curve in enumerate(space.curves)], -1)
+    in_srgb = SRGB.from_xyz @ space.to_xyz
+    expected = SRGB.curves[0].encode(np.clip(linear @ in_srgb.T, 0, 1)) * 255
+    assert np.abs(np.asarray(to_srgb(wide)) - expected).mean() < 0.6
+
+
+def test_an_srgb_profile_is_the_space_itself():
+    assert read_profile(srgb_profile()).space is SRGB
+    content = saved(rgb(), "PNG", icc_profile=srgb_profile())
+    assert opened(colorized(content)).info["icc_profile"] == srgb_profile()
+
+
+def test_an_rgb_profile_of_tables_is_converted_there_and_back():
+    assert read_profile(SCANNER).space is None
+    content = saved(rgb(), "PNG", icc_profile=SCANNER)
+    image = opened(colorized(content))
+    assert image.info["icc_profile"] == SCANNER
+
+
+def test_a_gray_profile_becomes_srgb():
+    profile = icc(b"GRAY", {**text_tags(), b"kTRC": gamma(1.0)})
+    image = opened(colorized(saved(gray(), "PNG", icc_profile=profile)))
+    assert read_profile(image.info["icc_profile"]).space is SRGB
+    linear = np.asarray(gray()) / 255
+    expected = 116 * np.cbrt(linear) - 16
+    ok = linear > 0.02
+    assert np.abs(luma(image) - expected)[ok].max() < 0.5
+    deep_image = opened(colorized(saved(KINDS["I;16"], "PNG", icc_profile=profile), "JPEG", 100))
+    assert np.abs(luma(deep_image) - expected)[ok].mean() < 0.4
+
+
+def test_the_curve_of_a_gray_profile_may_give_lightness():
+    profile = icc(b"GRAY", {**text_tags(), b"kTRC": gamma(1.0)}, b"Lab ")
+    image = opened(colorized(saved(gray(), "PNG", icc_profile=profile)))
+    assert np.abs(luma(image) - np.asarray(gray()) / 2.55).max() < 0.5
+
+
+def test_a_cmyk_profile_becomes_srgb():
+    content = saved(KINDS["CMYK"], "TIFF", icc_profile=PRESS)
+    image = opened(colorized(content))
+    assert (image.mode, read_profile(image.info["icc_profile"]).space) == ("RGB", SRGB)
+    expected = luma(to_srgb(opened(content)))
+    assert np.abs(luma(image) - expected).mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("source", "profile", "what"),
+    [
+        (gray(), PRESS, "for CMYK"),
+        (rgb(), b"junk" * 100, "damaged"),
+        (rgb(), ADOBE[:300], "could not be used"),
+        (KINDS["CMYK"], icc(b"CMYK", text_tags(), b"Lab "), "could not be used"),
+    ],
+)
+def test_profiles_that_do_not_fit_are_left_out_with_a_note(source, profile, what):
+    notes = []
+    image = opened(colorized(saved(source, "TIFF", icc_profile=profile), notes=notes))
+    assert what in " ".join(notes)
+    assert "icc_profile" not in image.info
