@@ -28,7 +28,8 @@ $(BOARD)/.ready: requirements/tflite-runtime.lock
 	else echo "skipped: the tests with tflite-runtime, which needs Python 3.11. Run them by: make PYTHON=python3.11 test-edge"; fi
 
 # The tests of what runs on a board, in the board's own environment.
-BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite card fusion enlarge jpeg example) tests/test_colorize_command.py
+BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite card fusion enlarge jpeg example) tests/test_colorize_command.py \
+               tests/test_colorize_processes.py
 ON_BOARD = @if [ -e $(BOARD)/.ready ]; then PYTHONPATH=. $(BOARD)/bin/python -m pytest $(BOARD_TESTS); fi
 
 demo: $(VENV)/.ready  ## colorize a sample photo, before and after side by side
@@ -54,7 +55,7 @@ unit: $(VENV)/.ready $(BOARD)/.ready  ## pytest, two workers
 	$(ON_BOARD)
 
 test-edge: $(VENV)/.ready $(BOARD)/.ready  ## the edge alone, in every runtime
-	$(PY) -m pytest -n 2 --dist loadscope tests/test_edge_*.py tests/test_colorize_command.py
+	$(PY) -m pytest -n 2 --dist loadscope tests/test_edge_*.py tests/test_colorize_*.py
 	$(ON_BOARD)
 
 test-android:  ## the Android app without a phone: build, screens, APK, arm64 library (Java 17, Maven)

@@ -1,43 +1,23 @@
 """`colorize`: every way in, every way out, and nothing lost on the way."""
 
-import io
 import json
 import os
 import resource
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import colorize_tf.apps.photos as photos_app
 import colorize_tf.apps.work as work
 from colorize_tf.__main__ import COMMANDS, main
-from colorize_tf.colorspace import rgb_to_lab
 
-MODEL = Path(__file__).parent / "golden" / "models" / "tiny.tflite"
-
-
-def gray(seed=0, height=60, width=90):
-    coarse = np.random.default_rng(seed).integers(0, 256, (5, 7), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+from .albums import MODEL, files, gray, is_coloured, luma, make_album, start
 
 
 @pytest.fixture
 def album(tmp_path):
-    """album/{a.jpg, b.png, notes.txt, .hidden.jpg, inner/c.tif}"""
-    folder = tmp_path / "album"
-    (folder / "inner").mkdir(parents=True)
-    gray(0).save(folder / "a.jpg")
-    gray(1).save(folder / "b.png")
-    gray(2).save(folder / "inner" / "c.tif")
-    gray(3).save(folder / ".hidden.jpg")
-    (folder / "notes.txt").write_text("no photo")
-    return folder
+    return make_album(tmp_path)
 
 
 @pytest.fixture
@@ -50,26 +30,6 @@ def run(capsys):
         return code, captured.out, captured.err
 
     return call
-
-
-def start(*words, **options):
-    """Starts the command in a process of its own."""
-    command = [sys.executable, "-m", "colorize_tf", "--model", str(MODEL), *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-
-
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-
-
-def is_coloured(path):
-    with Image.open(path) as image:
-        return np.ptp(np.asarray(image.convert("RGB")).astype(int), axis=2).mean() > 3
-
-
-def luma(path):
-    with Image.open(path) as image:
-        return rgb_to_lab(np.asarray(image.convert("RGB")).astype(np.float64) / 255)[..., 0]
 
 
 # --- what goes where ---
@@ -365,156 +325,6 @@ def test_a_model_that_is_none(album, tmp_path, run, content):
     code, out, err = run(album / "a.jpg", model=path)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "model.tflite" in err
-
-
-# --- processes of their own ---
-
-
-def test_a_pipe(album):
-    process = start("-", stdin=subprocess.PIPE)
-    out, err = process.communicate((album / "b.png").read_bytes(), timeout=120)
-    assert (process.returncode, err) == (0, b"")
-    with Image.open(io.BytesIO(out)) as image:
-        assert image.format == "PNG"
-        assert np.ptp(np.asarray(image).astype(int), axis=2).mean() > 3
-
-
-def test_a_pipe_into_another_format_and_from_a_file(album):
-    process = start(album / "b.png", "-o", "-", "--format", "jpg", stdin=subprocess.DEVNULL)
-    out, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (0, b"")
-    assert out[:3] == b"\xff\xd8\xff"
-
-
-def test_what_there_is_to_say_about_a_piped_photo_is_said():
-    animation = io.BytesIO()
-    gray().save(animation, "GIF", save_all=True, append_images=[gray(1), gray(2)])
-    process = start("-", stdin=subprocess.PIPE)
-    out, err = process.communicate(animation.getvalue(), timeout=120)
-    assert (process.returncode, out[:4]) == (0, b"\x89PNG")
-    assert err == b"note: only the first of its 3 frames was colorized\n"
-
-
-def test_a_pipe_that_never_ends_is_given_up():
-    with Path("/dev/zero").open("rb") as endless:
-        process = start("-", "--max-pixels", "1000000", stdin=endless)
-        out, err = process.communicate(timeout=120)
-    assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
-    assert b"standard input: may have at most 75,108,864 bytes" in err
-
-
-def test_nothing_in_the_pipe_is_one_line():
-    process = start("-", stdin=subprocess.DEVNULL)
-    out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (2, b"")
-    assert err.startswith(b"error: standard input: must be a photo")
-
-
-def test_workers_do_a_folder(tmp_path):
-    for seed in range(8):
-        gray(seed).save(tmp_path / f"{seed}.jpg")
-    (tmp_path / "bad.jpg").write_bytes(b"no photo")
-    process = start(tmp_path, "--workers", "2", "--json")
-    out, err = process.communicate(timeout=180)
-    rows = [json.loads(line) for line in out.splitlines()]
-    assert process.returncode == 1
-    assert sorted(row["status"] for row in rows) == ["done"] * 8 + ["failed"]
-    assert b"8 colorized, 1 failed" in err
-    assert b"XNNPACK" not in err
-
-
-def test_as_many_workers_as_pay(monkeypatch):
-    monkeypatch.setattr(photos_app, "available_threads", lambda: 8)
-    found = {jobs: photos_app._workers(None, jobs) for jobs in (0, 1, 3, 4, 20, 500)}
-    assert found == {0: 1, 1: 1, 3: 1, 4: 4, 20: 8, 500: 8}
-    assert [photos_app._workers(3, jobs) for jobs in (0, 2, 500)] == [1, 2, 3]
-
-
-def test_workers_with_a_model_that_is_none_say_so_once(album):
-    process = start(album, "--workers", "2", "--model", album / "notes.txt")
-    out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (2, b"")
-    assert err.count(b"\n") == 1
-    assert b"notes.txt" in err
-
-
-def test_ctrl_c_leaves_nothing_partial(tmp_path):
-    for seed in range(24):
-        gray(seed, 700, 900).save(tmp_path / f"{seed:02d}.png", compress_level=1)
-    before = files(tmp_path)
-    process = start(tmp_path, "--workers", "2", start_new_session=True)
-    deadline = time.monotonic() + 120
-    while not any("colorized" in name for name in files(tmp_path)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert err.decode().strip().endswith("what was already written is complete")
-    assert b"Traceback" not in err
-    made = [name for name in files(tmp_path) if name not in before]
-    assert 0 < len(made) < 24
-    for name in made:
-        assert not name.startswith(".")
-        assert is_coloured(tmp_path / name)
-
-
-def test_a_worker_that_dies_is_not_the_end(tmp_path, monkeypatch):
-    # The third photo kills its worker, as a defect in a decoder would.
-    trap = tmp_path / "sitecustomize.py"
-    trap.write_text(
-        "import os, PIL.Image as I\n"
-        "real = I.open\n"
-        "def opened(fp, *a, **k):\n"
-        "    if os.environ.get('TRAP') and str(getattr(fp, 'name', '')).endswith('2.jpg'): os._exit(9)\n"
-        "    return real(fp, *a, **k)\n"
-        "I.open = opened\n"
-    )
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for seed in range(5):
-        gray(seed).save(folder / f"{seed}.jpg")
-    environment = {
-        **os.environ,
-        "TRAP": "1",
-        "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(photos_app.__file__).parents[2]}",
-    }
-    process = start(folder, "--workers", "2", "--json", env=environment)
-    out, err = process.communicate(timeout=300)
-    rows = {Path(row["source"]).name: row["status"] for row in map(json.loads, out.splitlines())}
-    assert rows == {"0.jpg": "done", "1.jpg": "done", "2.jpg": "failed", "3.jpg": "done", "4.jpg": "done"}, err
-    assert process.returncode == 1
-
-
-def test_a_watched_folder(tmp_path):
-    inbox, out = tmp_path / "inbox", tmp_path / "out"
-    inbox.mkdir()
-    process = start("--watch", inbox, "-o", out)
-    assert b"watching" in process.stderr.readline()
-    gray().save(inbox / "a.jpg")
-    (inbox / "bad.jpg").write_bytes(b"no photo")
-    deadline = time.monotonic() + 120
-    while not (out / "a.jpg").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert b"Traceback" not in err
-    assert is_coloured(out / "a.jpg")
-    assert files(inbox) == ["a.jpg", "bad.jpg"]
-
-
-def test_the_command_is_light_and_needs_no_tensorflow(album):
-    code = f"""
-import sys
-for name in ("tensorflow", "keras", "tensorflow_datasets", "skimage", "scipy"):
-    sys.modules[name] = None
-from colorize_tf.__main__ import main
-assert "numpy" not in sys.modules
-sys.exit(main([{str(album / "a.jpg")!r}, "--model", {str(MODEL)!r}]))
-"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert is_coloured(album / "a.colorized.jpg")
 
 
 # --- benchmark ---
