@@ -76,7 +76,7 @@ class BatchService : Service() {
     private fun work(batch: Running, choice: Choice, options: Options) {
         val cancelled = batch.cancelled
         // A job per photo, so that the photo on the screen need not wait for all of them.
-        for (uri in batch.photos) {
+        for (uri in batch.photos.drop(batch.progress.done)) {
             graph.engine.submit { access ->
                 if (cancelled.get()) return@submit
                 val failed = try {
