@@ -306,6 +306,7 @@ class BehaviourTest {
         }
         check(stage.activity.window.decorView)
         assertTrue("$touchable", touchable > 15)
+        stage.model.tool(Tool.COMPARE)
         val described = stage.view<View>(R.id.compare).contentDescription.toString()
         assertTrue(described, "photo.png" in described && "50" in described)
     }
