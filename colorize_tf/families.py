@@ -152,6 +152,7 @@ class MobileConfig(Family):
     lively_colourful: float = option(0.05, "the same where the input vivid is 1", low=0.0)
     gan_weight: float = option(0.05, "weight of the adversarial loss, in the phase that has one", low=0.0)
     gan_loss: str = option("hinge", "adversarial loss", choices=GAN_LOSSES)
+    dropout: float = option(0.1, "share of the features that training hides", low=0.0, high=0.9)
     base_width: int = option(32, "channels of the discriminator's first convolution", low=1)
     average: float = option(0.999, "share of the averaged weights that one step keeps", low=0.0, high=1.0)
 

@@ -56,6 +56,7 @@ class Mobile(Pix2PixRGB):
         colourful: what a unit of that distance costs in that logarithm where `vivid` is 0: how pale it may be.
         lively_colourful: the same where `vivid` is 1.
         gan_weight: weight of the adversarial loss, in the phase that has one.
+        dropout: share of the features that training hides, of the whole photo and of each place.
         base_width: filters of the discriminator's first convolution.
         average: share of the averaged weights that one step keeps; they are what `colorize` uses.
 
@@ -85,11 +86,12 @@ class Mobile(Pix2PixRGB):
         lively_colourful: float = 0.05,
         gan_weight: float = 0.05,
         gan_loss: GanLoss = "hinge",
+        dropout: float = 0.1,
         base_width: int = 32,
         average: float = 0.999,
         **kwargs: Any,
     ) -> None:
-        self.alpha, self.width, self.balance, self.average = alpha, width, balance, average
+        self.alpha, self.width, self.balance, self.average, self.dropout = alpha, width, balance, average, dropout
         super().__init__(size=size, base_width=base_width, gan_loss=gan_loss, l1_weight=0.0, **kwargs)
         self.share, self.lively_share, self.temperature = share, lively_share, temperature
         self.colour_weight, self.gan_weight, self.picture_weight = colour_weight, gan_weight, picture_weight
@@ -104,7 +106,7 @@ class Mobile(Pix2PixRGB):
     def make_generator(self) -> keras.Model:
         if self.size < 64 or self.size % 32:
             raise InputError("size", "must be a multiple of 32, at least 64", self.size)
-        return mobile_generator(self.alpha, self.width, self.dtype_policy)
+        return mobile_generator(self.alpha, self.width, self.dtype_policy, dropout=self.dropout)
 
     def load_encoder(self, path: str | Path) -> None:
         """Starts the encoder from the ImageNet weights in an npz file (see `mobilenet.load_imagenet`)."""

@@ -27,7 +27,9 @@ SLIGHT = keras.initializers.RandomNormal(stddev=0.01, seed=1)  # at first all pi
 GENERATOR = "generator"
 
 
-def mobile_generator(alpha: float, width: int, dtype: Any, name: str = GENERATOR) -> keras.Model:
+def mobile_generator(
+    alpha: float, width: int, dtype: Any, *, dropout: float = 0.0, name: str = GENERATOR
+) -> keras.Model:
     """L and hints in network range [B,H,W,4] -> four answers about the pixels of a coarse grid h x w, all float32.
 
     logits [B,h,w,313] over the bins. Mixtures [B,h,w,144]: for each of the 16 places that such a pixel has in the
@@ -39,11 +41,14 @@ def mobile_generator(alpha: float, width: int, dtype: Any, name: str = GENERATOR
     s4, s8, s16, s32 = mobilenet(seen, alpha, dtype)
     make = _Layers(dtype)
     whole = layers.GlobalAveragePooling2D(keepdims=True, dtype=dtype, name="whole")(s32)
+    # In training some features of what the photo shows are missing, so that none is relied on alone.
+    whole = layers.Dropout(dropout, dtype=dtype, name="whole_dropout")(whole)
     scene = layers.Dense(width, dtype=dtype, name="scene")(whole)
     x = layers.Add(dtype=dtype, name="s32_scene")([make.lateral(s32, width, "s32"), scene])
     x = layers.ReLU(6.0, dtype=dtype, name="s32_act")(x)
     x = make.joined(x, s16, width, "s16")
     x = make.joined(x, s8, width, "s8")
+    x = layers.SpatialDropout2D(dropout, dtype=dtype, name="s8_dropout")(x)
     # Hints once more, where they lie: the encoder may have lost a few pixels among so many.
     hinted = layers.Conv2D(32, COARSER, strides=COARSER, dtype=dtype, name="hints")(seen)
     x = make.separable(layers.Concatenate(dtype=dtype, name="with_hints")([x, hinted]), width, "colour")
