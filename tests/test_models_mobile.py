@@ -55,6 +55,14 @@ def test_hints_reach_the_answer(mobile):
     assert not np.array_equal(without, mobile.colorize(luma(), hints=hints))
 
 
+def test_training_alone_hides_features_and_as_many_as_told():
+    model = build("mobile", **{**SMALL, "dropout": 0.3})
+    assert model.get_config()["dropout"] == 0.3
+    for name in ("whole_dropout", "s8_dropout"):
+        rates = [network.get_layer(name).rate for network in (model.generator, model.averaged)]
+        assert rates == [0.3, 0.0], name
+
+
 def test_a_mixture_of_equal_scores_is_the_mean_of_the_nine():
     rng = np.random.default_rng(1)
     coarse = rng.normal(size=(1, 5, 6, 2)).astype(np.float32)

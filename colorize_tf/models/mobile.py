@@ -91,8 +91,8 @@ class Mobile(Pix2PixRGB):
         average: float = 0.999,
         **kwargs: Any,
     ) -> None:
-        self.alpha, self.width, self.balance, self.average, self.dropout = alpha, width, balance, average, dropout
-        super().__init__(size=size, base_width=base_width, gan_loss=gan_loss, l1_weight=0.0, **kwargs)
+        self.alpha, self.width, self.balance, self.average = alpha, width, balance, average
+        super().__init__(size=size, base_width=base_width, dropout=dropout, gan_loss=gan_loss, l1_weight=0.0, **kwargs)
         self.share, self.lively_share, self.temperature = share, lively_share, temperature
         self.colour_weight, self.gan_weight, self.picture_weight = colour_weight, gan_weight, picture_weight
         self.colourful, self.lively_colourful = colourful, lively_colourful
