@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.limit is not None:
         photos = photos.sample(given.limit)
     size = given.size or max(colorizer.card.height or colorizer.card.short_side for colorizer in opened.values())
-    colorizers = _painters(opened)
+    colorizers = _painters(opened, raw=given.scans is None)
     panel, titles = _panel(given.features, given.lpips)
 
     scans = None if given.scans is None else open_source(given.scans)
@@ -191,11 +191,11 @@ def _own_photos(colorizers: Collection[RunColorizer | TfliteColorizer], split: s
     return photos
 
 
-def _painters(colorizers: Mapping[str, RunColorizer | TfliteColorizer]) -> dict[str, Painter]:
+def _painters(colorizers: Mapping[str, RunColorizer | TfliteColorizer], *, raw: bool) -> dict[str, Painter]:
     """Colorizers by name -> painters by name, an RGB network's raw output before it."""
     painters: dict[str, Painter] = {}
     for name, colorizer in colorizers.items():
-        if isinstance(colorizer, RunColorizer) and colorizer.paints:
+        if raw and isinstance(colorizer, RunColorizer) and colorizer.paints:
             painters[f"{name} (raw)"] = colorizer.raw
         painters[name] = colorizer
     return painters

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from colorize_tf.datasets import Photos
-from colorize_tf.judging import GRAY, Evaluation, Painter, coloured, gray_baseline, pair
+from colorize_tf.judging import GRAY, Cases, Evaluation, Painter, gray_baseline
 from colorize_tf.sheet import Cell, Strip, contact_sheet
 from colorize_tf.summary import Row
 
@@ -42,14 +42,15 @@ def sheet(
 ) -> Image.Image:
     """The chosen photos as gray | every colorizer | truth, with their scores; chosen for the last colorizer given."""
     painters = {GRAY: gray_baseline, **colorizers}
+    cases = Cases(photos, evaluation.size, scans)
     width = len(painters)
     strips = []
     for why, position in examples(evaluation, list(painters)[-1]):
-        truth, scan = pair(photos, evaluation.judged[position], evaluation.size, scans)
+        case = cases[evaluation.judged[position]]
         rows = evaluation.rows[position * width : (position + 1) * width]
-        pictures = [coloured(paint, truth, scan) for paint in painters.values()]
+        pictures = [case.judged(paint(case.seen)) for paint in painters.values()]
         cells = [Cell(picture, _caption(row)) for picture, row in zip(pictures, rows, strict=True)]
-        cells.append(Cell(truth, f"colourful {rows[0].true_colourfulness:.0f}"))
+        cells.append(Cell(case.truth, f"colourful {rows[0].true_colourfulness:.0f}"))
         strips.append(Strip(f"{why} · {rows[0].photo}", cells))
     return contact_sheet([*painters, "truth"], strips)
 

@@ -25,7 +25,7 @@ from colorize_tf.summary import Row
 if TYPE_CHECKING:
     from colorize_tf.perception import Panel
 
-__all__ = ["GRAY", "Evaluation", "Painter", "coloured", "evaluate", "gray_baseline", "judge", "pair", "squashed"]
+__all__ = ["GRAY", "Case", "Cases", "Evaluation", "Painter", "evaluate", "gray_baseline", "judge", "squashed"]
 
 Image8: TypeAlias = NDArray[np.uint8]
 Painter: TypeAlias = Callable[[Image8], Image8]  # uint8 [H,W,3], of which it may use L alone -> uint8 RGB [H,W,3]
@@ -55,73 +55,90 @@ def evaluate(
 ) -> Evaluation:
     """Colorizers by name and photos -> one row for each pair, the gray baseline's first; `panel` looks at all of it.
 
-    Of photos that have a black-and-white one of the same name among `scans`, colorizers see that instead.
+    With `scans`, colorizers see of each photo the black-and-white one that has its name.
     """
     painters = {GRAY: gray_baseline, **colorizers}
+    cases = Cases(photos, size, scans)
     rows: list[Row] = []
     judged: list[int] = []
     unreadable: list[Rejected] = []
     for index in tqdm(range(photos.count), desc="photos", unit="photo", file=sys.stderr, disable=quiet):
         name = str(photos.names[index])
         try:
-            truth, scan = pair(photos, index, size, scans)
+            case = cases[index]
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             unreadable.append(Rejected(name, str(error)))
             continue
         if not judged:
             for paint in painters.values():  # the first call compiles; its time is nobody's latency
-                paint(truth)
+                paint(case.seen)
         judged.append(index)
-        rows += judge(name, truth, painters, panel, scan)
+        rows += judge(name, case, painters, panel)
     if not judged:
         raise RunError(f"none of the {photos.count} photos of {photos.source} could be read")
     distances = {} if panel is None else panel.distances()
     return Evaluation(size, tuple(rows), tuple(judged), tuple(unreadable), distances)
 
 
-def judge(
-    name: str,
-    truth: Image8,
-    colorizers: Mapping[str, Painter],
-    panel: Panel | None = None,
-    scan: Image8 | None = None,
-) -> list[Row]:
-    """One photo uint8 RGB [H,W,3], and a scan of it for colorizers to see if any -> a row for every colorizer."""
+def judge(name: str, case: Case, colorizers: Mapping[str, Painter], panel: Panel | None = None) -> list[Row]:
+    """One photo -> a row for every colorizer."""
     rows, pictures = [], {}
     for colorizer, paint in colorizers.items():
         start = time.perf_counter()
-        predicted = pictures[colorizer] = coloured(paint, truth, scan)
+        painted = paint(case.seen)
         elapsed = 1e3 * (time.perf_counter() - start)
-        rows.append(Row(name, colorizer, milliseconds=elapsed, **metrics.measure(truth, predicted)))
+        predicted = pictures[colorizer] = case.judged(painted)
+        rows.append(Row(name, colorizer, milliseconds=elapsed, **metrics.measure(case.truth, predicted)))
     if panel is not None:
-        seen = panel.look(truth, pictures)
+        seen = panel.look(case.truth, pictures)
         rows = [dataclasses.replace(row, lpips=seen[row.colorizer]) for row in rows]
     return rows
 
 
-def pair(photos: Photos, index: int, size: int, scans: Photos | None = None) -> tuple[Image8, Image8 | None]:
-    """A photo squashed to `size`, and the scan of its name likewise."""
-    truth = squashed(photos.image(index), size)
-    if scans is None:
-        return truth, None
-    return truth, squashed(scans.image(_named(scans, str(photos.names[index]))), size)
+@dataclass(frozen=True)
+class Case:
+    """A photo of known colours, uint8 RGB [H,W,3], and the scan that colorizers see instead, if there is one."""
+
+    truth: Image8
+    scan: Image8 | None = None
+
+    @property
+    def seen(self) -> Image8:
+        """What colorizers see."""
+        return self.truth if self.scan is None else self.scan
+
+    def judged(self, painted: Image8) -> Image8:
+        """What a colorizer made of it -> what is compared: of a scan the colours, on the photo's own L."""
+        if self.scan is None:
+            return painted
+        luma, ab = (rgb_to_lab(image.astype(np.float32) / 255) for image in (self.truth, painted))
+        rgb = lab_to_rgb(gamut_clip(np.concatenate([luma[..., :1], ab[..., 1:]], axis=-1)))
+        return (255 * rgb + 0.5).astype(np.uint8)
 
 
-def coloured(paint: Painter, truth: Image8, scan: Image8 | None = None) -> Image8:
-    """What a painter makes of a photo; of a scan, the colours that it gives that, with the photo's own L."""
-    if scan is None:
-        return paint(truth)
-    luma, ab = (rgb_to_lab(image.astype(np.float32) / 255) for image in (truth, paint(scan)))
-    rgb = lab_to_rgb(gamut_clip(np.concatenate([luma[..., :1], ab[..., 1:]], axis=-1)))
-    return (255 * rgb + 0.5).astype(np.uint8)
+class Cases:
+    """Photos squashed to one size, each with the scan whose file has its name."""
+
+    def __init__(self, photos: Photos, size: int, scans: Photos | None = None) -> None:
+        self.photos, self.size, self.scans = photos, size, scans
+        places: dict[str, list[int]] = {}
+        for index, name in enumerate(() if scans is None else scans.names):
+            places.setdefault(_stem(name), []).append(index)
+        for name in () if scans is None else photos.names:
+            if len(places.get(_stem(name), ())) != 1:
+                found = f"{len(places.get(_stem(name), ()))} for {name}"
+                raise InputError("--scans", "must have one picture of the same name for each photo", found)
+        self._scan_of = {stem: indices[0] for stem, indices in places.items()}
+
+    def __getitem__(self, index: int) -> Case:
+        truth = squashed(self.photos.image(index), self.size)
+        if self.scans is None:
+            return Case(truth)
+        return Case(truth, squashed(self.scans.image(self._scan_of[_stem(self.photos.names[index])]), self.size))
 
 
-def _named(scans: Photos, photo: str) -> int:
-    stem = PurePath(photo).stem
-    for index, name in enumerate(scans.names):
-        if PurePath(str(name)).stem == stem:
-            return index
-    raise InputError("--scans", "must have a picture for each photo, of the same name", f"none for {photo}")
+def _stem(name: object) -> str:
+    return PurePath(str(name)).stem
 
 
 def gray_baseline(image: Image8) -> Image8:

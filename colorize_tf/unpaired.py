@@ -90,8 +90,8 @@ def translation_table(found: Mapping[str, list[Translation]], heading: str) -> s
 
 def judge_translators(runs: Mapping[str, Run], given: argparse.Namespace) -> int:
     """Runs that translate, and the command line of `evaluate` -> a table, and files; returns the exit code."""
-    if given.lpips or given.vivid:
-        raise InputError("--lpips, --vivid", "are for runs that colorize", ", ".join(runs))
+    if given.lpips or given.vivid or given.scans or given.levels:
+        raise InputError("--lpips, --vivid, --scans, --levels", "are for runs that colorize", ", ".join(runs))
     features = open_features(given.features) if given.features else None
     split = given.split or "test"
     results: dict[str, list[Translation]] = {}

@@ -18,7 +18,7 @@ from colorize_tf.datasets import Photos, open_source
 from colorize_tf.errors import InputError, RunError
 from colorize_tf.evaluate import main
 from colorize_tf.exhibits import examples, sheet
-from colorize_tf.judging import GRAY, coloured, evaluate, gray_baseline, judge, squashed
+from colorize_tf.judging import GRAY, Case, evaluate, gray_baseline, judge, squashed
 from colorize_tf.predict import load_run
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import summarize
@@ -85,7 +85,7 @@ def test_the_gray_baseline_keeps_luma() -> None:
 
 def test_rows_hold_what_the_metrics_say(photos: Photos) -> None:
     image = squashed(photos.image(5), SIZE)
-    (row,) = judge("five", image, {"pale": pale})
+    (row,) = judge("five", Case(image), {"pale": pale})
     expected = metrics.measure(image, pale(image))
     assert {key: getattr(row, key) for key in expected} == expected
     assert row.milliseconds > 0
@@ -286,7 +286,7 @@ def test_a_scan_is_coloured_in_place_of_the_photo(photos: Photos, scans: Photos)
         name = str(photos.names[index])
         scan, photo = squashed(colourful(100 + int(Path(name).stem)), SIZE), squashed(photos.image(index), SIZE)
         assert np.abs(seen[index + 1].astype(int) - scan).mean() < 3  # the first call warms up; JPEG is not exact
-        made = coloured(look, photo, scan)
+        made = Case(photo, scan).judged(scan)
         (luma, ab), (true_luma, true_ab) = (
             (lab[..., 0], lab[..., 1:]) for lab in (rgb_to_lab(picture / np.float32(255)) for picture in (made, photo))
         )
@@ -296,8 +296,14 @@ def test_a_scan_is_coloured_in_place_of_the_photo(photos: Photos, scans: Photos)
 
 
 def test_a_photo_without_its_scan_is_one_clear_line(photos: Photos, scans: Photos) -> None:
-    with pytest.raises(InputError, match=r"--scans: must have a picture for each photo.*none for .*\.png"):
+    with pytest.raises(InputError, match=r"--scans: must have one picture .*0 for .*\.png"):
         evaluate({"truth": truth}, photos, SIZE, scans=scans.take(3), quiet=True)
+
+
+def test_two_scans_of_one_name_are_refused(photos: Photos, scans: Photos, tmp_path: Path) -> None:
+    Image.fromarray(colourful(1)).save(tmp_path / "3.png")
+    with pytest.raises(InputError, match=r"--scans: must have one picture .*2 for .*3\.png"):
+        evaluate({"truth": truth}, photos, SIZE, scans=open_source(f"folder:{tmp_path}"), quiet=True)
 
 
 # === What networks think of the pictures ===

@@ -98,5 +98,6 @@ def test_evaluate_judges_a_translator(
     weights = sum(int(np.prod(weight.shape)) for weight in model.generator.weights)
     assert result["networks"]["run"]["parameters"] == weights
 
-    assert main([str(run), "--lpips", "a", "b"]) == 2
-    assert "--lpips, --vivid: are for runs that colorize" in capsys.readouterr().err
+    for words in (["--lpips", "a", "b"], ["--vivid", "1"], ["--scans", "folder:x"], ["--levels"]):
+        assert main([str(run), *words]) == 2
+        assert "--levels: are for runs that colorize" in capsys.readouterr().err
