@@ -160,7 +160,10 @@ def _rounded(network: keras.Model, readers: Mapping[Any, list[Any]], inner: set[
 
 
 def _between_convolutions(network: keras.Model, readers: Mapping[Any, list[Any]]) -> set[Any]:
-    """The operations from the first convolution to what the last ones read; those stay float32 in the file."""
+    """The operations from the first convolution to what the last ones read.
+
+    Those stay float32 in the file; where they become weights (see `quantize`) they do not, but have little to learn.
+    """
     after: set[Any] = set()
     for operation in network.operations:
         if operation in after or type(operation) in KERNEL_AXES:
