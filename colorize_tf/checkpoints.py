@@ -31,6 +31,7 @@ __all__ = [
     "WEIGHTS",
     "Progress",
     "clear_leftovers",
+    "is_sound",
     "latest",
     "load_weights",
     "restore",
@@ -83,6 +84,14 @@ def save_best(run: Path, model: keras.Model, row: dict[str, Any]) -> None:
     with _room_for(model, folder, state=False), atomic_folder(folder) as temporary:
         _save_weights(model, temporary / WEIGHTS)
         (temporary / "metrics.json").write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+
+
+def is_sound(model: keras.Model) -> bool:
+    """Whether all weights, and all that its optimizers remember, are finite."""
+    optimizers = _parts(model, keras.optimizers.Optimizer).values()
+    variables = [*model.weights, *(variable for one in optimizers for variable in one.variables)]
+    values = (keras.ops.convert_to_tensor(one) for one in variables if keras.backend.is_float_dtype(one.dtype))
+    return all(bool(keras.ops.all(keras.ops.isfinite(value))) for value in values)
 
 
 def latest(run: Path) -> Path | None:

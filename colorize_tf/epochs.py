@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def check_best_metric(name: str, model: keras.Model, held_out: Photos | Unpaired
 def is_best(name: str, row: dict[str, Any], progress: Progress) -> bool:
     """Whether an epoch with this row of the history beats the ones before; notes its value if so."""
     value = row.get(name)
-    if value is None:
+    if value is None or math.isnan(value):  # nothing would ever beat a NaN
         return False
     better = progress.best is None or (value > progress.best if name in QUALITY else value < progress.best)
     if better:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from colorize_tf.atomic import atomic_path
+from colorize_tf.checkpoints import is_sound
 from colorize_tf.config import TrainConfig
 from colorize_tf.errors import RunError, shorten
 from colorize_tf.strategies import Devices
@@ -24,6 +25,7 @@ from colorize_tf.strategies import Devices
 __all__ = ["Clock", "NanGuard", "Stepper", "StopSignals", "failures_in_one_line", "next_batch"]
 
 Logs = dict[str, Any]
+Outcome = tuple[int, int, Any, Logs, Any]  # epoch, step of the run, batch, losses, whether they are finite
 
 
 class Stepper:
@@ -58,30 +60,37 @@ class Stepper:
 class NanGuard:
     """Ends a run at the first loss that is not finite, with the batch that caused it saved.
 
-    It looks one step behind, so that asking for a result does not make a GPU wait.
+    It looks one step behind, so that asking for a result does not make a GPU wait. A loss tells of the weights before
+    its step, so before anything is saved the weights are looked at themselves.
     """
 
-    def __init__(self, run: Path, devices: Devices) -> None:
-        self.run, self.devices = run, devices
-        self._pending: tuple[int, int, Any, Logs, Any] | None = None
+    def __init__(self, run: Path, devices: Devices, model: keras.Model) -> None:
+        self.run, self.devices, self.model = run, devices, model
+        self._pending: Outcome | None = None
 
     def look(self, epoch: int, total_steps: int, batch: Any, logs: Logs, finite: Any) -> None:
         """Takes the outcome of a step and judges the one before."""
-        self.settle()
+        self._judge()
         self._pending = (epoch, total_steps, batch, logs, finite)
 
     def settle(self) -> None:
-        """Judges the last step too; call before saving anything."""
-        if self._pending is None:
-            return
-        epoch, total_steps, batch, logs, finite = self._pending
-        self._pending = None
-        if bool(finite):
-            return
+        """Judges the last step too, and the weights that it left; call before saving anything, on all workers."""
+        last = self._pending
+        self._judge()
+        if last is not None and not is_sound(self.model):
+            raise self._ended("the weights are not finite after", last)
+
+    def _judge(self) -> None:
+        last, self._pending = self._pending, None
+        if last is not None and not bool(last[-1]):
+            raise self._ended("a loss is not finite at", last)
+
+    def _ended(self, what: str, last: Outcome) -> RunError:
+        epoch, total_steps, batch, logs, _ = last
         losses = ", ".join(f"{name}={float(value):g}" for name, value in logs.items())
         where = self._save(batch, total_steps) if self.devices.chief else "on the chief"
-        raise RunError(
-            f"training: a loss is not finite at epoch {epoch + 1}, step {total_steps}: {losses}. The batch is {where}; "
+        return RunError(
+            f"training: {what} epoch {epoch + 1}, step {total_steps}: {losses}. The batch is {where}; "
             "--resume goes on from the last checkpoint. Try --precision float32, or a new run with a lower "
             "--learning-rate"
         )

@@ -134,7 +134,7 @@ def train(arguments: Arguments, command: str = "") -> int:
         check_best_metric(options.best_metric, model, held_out)
         callbacks = attendants(config, run, model, progress, held_out, steps)
         _log.info("%s photos to learn from, %s to measure on; %s steps an epoch", len(photos), len(held_out), steps)
-    guard, clock, signals = NanGuard(run, devices), Clock(options), StopSignals()
+    guard, clock, signals = NanGuard(run, devices, model), Clock(options), StopSignals()
     stepper, vote = Stepper(devices, model), devices.voter()
 
     def save() -> None:

@@ -4,11 +4,14 @@ import os
 import signal
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from colorize_tf.checkpoints import Progress
 from colorize_tf.config import TrainConfig
+from colorize_tf.epochs import is_best
 from colorize_tf.errors import RunError
 from colorize_tf.steps import Clock, NanGuard, StopSignals, failures_in_one_line, next_batch
 from colorize_tf.strategies import Devices
@@ -65,14 +68,21 @@ def test_first_signal_only_asks_to_stop(number: signal.Signals):
     assert signal.getsignal(number) == before
 
 
+@pytest.fixture
+def guard(tmp_path: Path) -> NanGuard:
+    model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.Adam())
+    model.optimizer.build(model.trainable_variables)
+    return NanGuard(tmp_path, ONE, model)
+
+
 def look(guard: NanGuard, step: int, loss: float) -> None:
     x = tf.fill([2, 4, 4, 1], float(step))
     logs = {"g_l1": tf.constant(loss)}
     guard.look(epoch=0, total_steps=step, batch=(x, x), logs=logs, finite=tf.math.is_finite(logs["g_l1"]))
 
 
-def test_nan_is_found_with_its_own_batch(tmp_path: Path):
-    guard = NanGuard(tmp_path, ONE)
+def test_nan_is_found_with_its_own_batch(guard: NanGuard, tmp_path: Path):
     look(guard, 1, 1.0)
     look(guard, 2, float("nan"))
     with pytest.raises(RunError, match="epoch 1, step 2: g_l1=nan"):
@@ -81,15 +91,31 @@ def test_nan_is_found_with_its_own_batch(tmp_path: Path):
         assert (saved["x"] == 2).all()
 
 
-def test_nan_is_found_before_anything_is_saved(tmp_path: Path):
-    guard = NanGuard(tmp_path, ONE)
+def test_nan_is_found_before_anything_is_saved(guard: NanGuard):
     look(guard, 1, float("inf"))
     with pytest.raises(RunError, match="step 1: g_l1=inf"):
         guard.settle()
 
 
-def test_finite_losses_pass(tmp_path: Path):
-    guard = NanGuard(tmp_path, ONE)
+def test_ruined_weights_are_found_before_anything_is_saved(guard: NanGuard, tmp_path: Path):
+    look(guard, 1, 1.0)
+    guard.settle()
+    guard.model.optimizer.variables[-1].assign([float("nan")])  # a moment of the bias: the weights follow
+    look(guard, 2, 1.0)
+    with pytest.raises(RunError, match="weights are not finite after epoch 1, step 2: g_l1=1"):
+        guard.settle()
+    assert (tmp_path / "nan-step-00000002.npz").is_file()
+
+
+@pytest.mark.parametrize(("name", "worse", "better"), [("val_psnr", 20.0, 21.0), ("g_l1", 0.3, 0.2)])
+def test_a_figure_that_is_nan_is_never_the_best(name: str, worse: float, better: float):
+    progress = Progress()
+    assert not is_best(name, {name: float("nan")}, progress)
+    assert is_best(name, {name: worse}, progress) and is_best(name, {name: better}, progress)
+    assert not is_best(name, {name: float("nan")}, progress) and progress.best == better
+
+
+def test_finite_losses_pass(guard: NanGuard, tmp_path: Path):
     for step in range(3):
         look(guard, step, 1.0)
     guard.settle()

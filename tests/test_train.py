@@ -227,6 +227,31 @@ def test_loss_that_becomes_nan_ends_the_run_with_its_batch(data: list[str], tmp_
     assert checkpoints.latest(out) is None
 
 
+def test_gradients_that_become_nan_ruin_no_checkpoint(data: list[str], tmp_path: Path, monkeypatch, capsys):
+    kind = model_class("pix2pix-rgb")
+    step = kind.train_step
+
+    def ruining(self, batch):
+        logs = step(self, batch)
+        one = self.generator.trainable_variables[0]
+        one.assign(keras.ops.where(self.optimizer.iterations >= 3, float("nan"), one))
+        return logs
+
+    monkeypatch.setattr(kind, "train_step", ruining)
+    words = ["--out", str(tmp_path / "run"), "--epochs", "1"]
+    often = ["--steps-per-epoch", "5", "--checkpoint-steps", "1"]
+    code, line = refused([*data, *words, *often], capsys)
+    assert code == 1
+    assert "the weights are not finite after epoch 1, step 3" in line
+    kept = sorted((tmp_path / "run" / "checkpoints").iterdir())
+    assert [path.name for path in kept] == ["step-00000001", "step-00000002"]
+    assert all(np.isfinite(value).all() for path in kept for value in state(path).values())
+
+    monkeypatch.setattr(kind, "train_step", step)
+    assert main(["--resume", *words]) == 0
+    assert len(history(tmp_path / "run")) == 1
+
+
 def test_existing_run_is_not_overwritten(data: list[str], run: Path, capsys):
     before = sorted(path.name for path in run.rglob("*"))
     code, line = refused([*data, "--out", str(run)], capsys)
