@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
-from colorize_tf.hints import aged, simulated_hints
+from colorize_tf.hints import _blur, aged, simulated_hints
 
 SIZE = 64
 
@@ -74,6 +75,17 @@ def test_striking_hints_lie_where_colours_are_unusual():
         assert wanted[0] <= np.mean(told[:, 0] > 0.3) <= wanted[1], striking
 
 
+def test_where_hints_overlap_they_show_their_mean():
+    # Every pixel another colour, so patches differ; a pixel lies between the extremes of the patches around it.
+    ramp = np.stack(np.meshgrid(np.linspace(-1, 1, SIZE), np.linspace(-1, 1, SIZE)), axis=-1).astype(np.float32)
+    slope, reach = 2 / (SIZE - 1), 9
+    for seed in seeds(30):
+        hints = simulated_hints(tf.constant(ramp), seed, 0.0).numpy()
+        told = hints[..., 2] == 1
+        # A sum in place of the mean would be off by far more than a patch is wide.
+        assert np.abs(hints[told][:, :2] - ramp[told]).max(initial=0) <= slope * reach
+
+
 def test_the_same_seed_draws_the_same(truth):
     seed = tf.constant([1, 2], tf.int64)
     np.testing.assert_array_equal(simulated_hints(truth, seed, 0.0, 0.5), simulated_hints(truth, seed, 0.0, 0.5))
@@ -97,3 +109,17 @@ def test_an_old_print_is_faded_and_in_range(luma):
     assert np.median(spread) < 0.9 * np.ptp(luma.numpy()[:, 8:-8])
     brighter = np.corrcoef(olds.mean((0, 1))[:, 0], luma.numpy().mean(0)[:, 0])[0, 1]
     assert brighter > 0.98  # still the same picture
+
+
+def test_the_blur_of_an_old_print_is_a_gaussian(luma):
+    for sigma in (0.7, 1.9):
+        wanted = ndimage.gaussian_filter(luma[..., 0].numpy(), sigma, radius=4, mode="mirror")
+        np.testing.assert_allclose(_blur(SIZE)(luma, tf.constant(sigma))[..., 0], wanted, atol=1e-5)
+
+
+def test_an_old_print_has_grain_that_no_two_share():
+    flat = tf.zeros([SIZE, SIZE, 1])
+    olds = [aged(flat, seed, 1.0).numpy()[..., 0] for seed in seeds(20)]
+    grain = np.array([np.std(old) for old in olds])
+    assert np.median(grain) > 0.01 and grain.max() < 0.15  # of -1..1; fading alone leaves a flat picture flat
+    assert not any(np.array_equal(one, olds[0]) for one in olds[1:])
