@@ -1,6 +1,7 @@
 """A training step on real photos beside the same step on one repeated in-memory batch, for every preset.
 
-    python benchmarks/real_data_step.py                                   # 640x480 JPEGs, each preset as it stands
+    python benchmarks/real_data_step.py                                   # 640x480 JPEGs, the presets for two cores
+    python benchmarks/real_data_step.py --presets unet eccv16 --rounds 1  # others; a step of these takes half a minute
     python benchmarks/real_data_step.py --size 128 --batch 4 --base-width 32 --rounds 5     # a look in a minute
 
 Both use the training loop's own compiled step, as the first epoch has it, and its own stream of batches. They take
@@ -109,8 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="example: python benchmarks/real_data_step.py --data folder:photos --size 128 --precision bfloat16",
     )
     parser.add_argument("--data", default="synthetic:200,size=480x640", help="photos (default %(default)s)")
-    both = ["pix2pix-rgb", "pix2pix-lab"]
-    parser.add_argument("--presets", nargs="+", default=both, help=f"which (default {' '.join(both)})")
+    quick = [name for name in PRESETS if name.endswith("-small") or name == "mobile"]
+    parser.add_argument("--presets", nargs="+", default=quick, help="which (default all small ones, and mobile)")
     parser.add_argument("--size", type=int, help="side of the pictures (default the preset's)")
     parser.add_argument("--batch", type=int, help="photos per step (default the preset's)")
     parser.add_argument("--base-width", type=int, help="filters of the outermost layer (default the preset's)")
@@ -121,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     load_tensorflow()
+    import keras
+
     given = {name: getattr(args, name) for name in ("size", "batch", "base_width", "precision") if getattr(args, name)}
     command = "python benchmarks/real_data_step.py " + " ".join(sys.argv[1:] if argv is None else argv)
     before, rows = load(), []
@@ -137,6 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ratios = f"{photos.wall / memory.wall:.3f} | {photos.cpu / memory.cpu:.3f}"
         rows.append(f"| {name} | {shape} | {memory.wall:.3f} | {photos.wall:.3f} | {ratios} | {steps} |")
         print(rows[-1], file=sys.stderr)
+        keras.utils.clear_session(free_memory=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{args.data}, {args.rounds} turns each; {cores} cores of {platform.processor() or platform.machine()}; "
           f"load {before} before, {load()} after. `{command.strip()}`\n")  # fmt: skip
