@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,42 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(album, run):
     assert len(out.splitlines()) == 2
     assert "0.jpg: must be a" in err
     assert "2 colorized, 1 failed" in err
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "said"),
+    [
+        ("picture", MemoryError(), "MemoryError: more memory than there is"),
+        ("write_photos", struct.error("'L' format requires 0 <= number <= 4294967295"), "error: 'L' format requires"),
+        ("write_photos", ValueError("an encoder's\nown words"), "ValueError: an encoder's own words"),
+    ],
+)
+def test_whatever_one_photo_raises_the_rest_goes_on(album, run, monkeypatch, place, error, said):
+    real, calls = getattr(work, place), []
+
+    def first_fails(*words):
+        calls.append(words)
+        if len(calls) == 1:
+            raise error
+        return real(*words)
+
+    monkeypatch.setattr(work, place, first_fails)
+    before = files(album)
+    code, out, err = run(album)
+    assert (code, out) == (1, f"{album / 'b.colorized.png'}\n")
+    assert err.splitlines()[0].startswith(f"error: {album / 'a.jpg'}: could not be colorized ({said}")
+    assert files(album) == sorted([*before, "b.colorized.png"])
+
+
+def test_whatever_a_piped_photo_raises_is_one_line(album, run, monkeypatch):
+    def fails(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(work, "picture", fails)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    code, out, err = run(album / "a.jpg", "-o", "-")
+    assert (code, out) == (1, "")
+    assert err == "error: standard input: could not be colorized (MemoryError: more memory than there is)\n"
 
 
 def test_a_photo_that_is_not_there(album, run):

@@ -22,7 +22,7 @@ from colorize_tf.edge.photo import MAX_PIXELS, Reader, open_photo
 from colorize_tf.edge.raster import ArrayRaster, ImageRaster
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.edge.write import DEEP, FORMATS, Picture, format_of, picture, write_photos
-from colorize_tf.errors import ColorizeError, InputError, shorten
+from colorize_tf.errors import ColorizeError, InputError, RunError, shorten
 from colorize_tf.quiet import hushed
 
 __all__ = ["Result", "Settings", "colorize_bytes", "colorize_file", "make_colorizer"]
@@ -97,6 +97,8 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
             raise OSError(error.errno, error.strerror, target) from None  # a failed write names no file
         reason = error.strerror or str(error)
         return Result(source, target, "failed", error=f"{shorten(target)}: could not be written: {shorten(reason)}")
+    except Exception as error:  # memory runs out anywhere, and encoders raise whatever they like: the rest goes on
+        return Result(source, target, "failed", error=_failure(shorten(source), error))
     seconds = time.perf_counter() - start
     width, height = sizes[0]
     return Result(source, target, "done", round(seconds, 4), width, height, len(sizes), notes=tuple(notes))
@@ -111,11 +113,22 @@ def colorize_bytes(
     """
     out = io.BytesIO()
     said: list[str] = [] if notes is None else notes
-    with hushed(), open_photo(content, "standard input", settings.max_pixels) as reader:
-        chosen = format or (reader.format if reader.format in FORMATS.values() else "PNG")
-        pictures = _pictures(reader, colorizer, settings, chosen, said, [])
-        write_photos(pictures, out, chosen, colorizer.card, settings.quality, _threads(colorizer))
+    try:
+        with hushed(), open_photo(content, "standard input", settings.max_pixels) as reader:
+            chosen = format or (reader.format if reader.format in FORMATS.values() else "PNG")
+            pictures = _pictures(reader, colorizer, settings, chosen, said, [])
+            write_photos(pictures, out, chosen, colorizer.card, settings.quality, _threads(colorizer))
+    except ColorizeError:
+        raise
+    except Exception as error:
+        raise RunError(_failure("standard input", error)) from error
     return out.getvalue()
+
+
+def _failure(where: str, error: Exception) -> str:
+    """One line for what nobody foresaw."""
+    said = str(error) or ("more memory than there is" if isinstance(error, MemoryError) else "no reason given")
+    return f"{where}: could not be colorized ({type(error).__name__}: {shorten(said)})"
 
 
 def _threads(colorizer: TfliteColorizer) -> int:
