@@ -69,7 +69,9 @@ def write_text(final: str | os.PathLike[str], content: str) -> None:
 
 def _beside(final: Path) -> Path:
     # Hidden; in the same folder, so that the last step is a rename; with the suffix by which writers choose a format.
-    return final.with_name(f".{final.stem[:80]}.{secrets.token_hex(6)}{final.suffix}")
+    # File systems count a name's bytes, so the stem is cut by them, and what is left of a cut character goes.
+    stem = os.fsencode(final.stem)[:80].decode(errors="ignore")
+    return final.with_name(f".{stem}.{secrets.token_hex(6)}{final.suffix}")
 
 
 def _sync(path: Path) -> None:

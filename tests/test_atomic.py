@@ -1,5 +1,7 @@
 """A file is there whole, or the old one still is."""
 
+import os
+
 import pytest
 
 from colorize_tf.atomic import atomic_folder, atomic_path, write_bytes, write_text
@@ -26,6 +28,13 @@ def test_the_temporary_file_keeps_the_suffix_and_stays_in_the_folder(tmp_path):
     with atomic_path(tmp_path / "photo.png") as temporary:
         assert temporary.suffix == ".png"
         assert temporary.parent == tmp_path
+
+
+@pytest.mark.parametrize("letter", ["a", "写", "😀", "\udcff"], ids=["ascii", "cjk", "emoji", "no-utf8"])
+def test_names_may_be_as_long_as_file_systems_allow(tmp_path, letter):
+    final = tmp_path / (letter * (251 // len(os.fsencode(letter))) + ".jpg")
+    write_bytes(final, b"whole")
+    assert list(tmp_path.iterdir()) == [final]
 
 
 def test_permissions_follow_the_umask(tmp_path):
