@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_folder", "atomic_path", "write_bytes", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "clear_folders", "write_bytes", "write_text"]
+
+_ASIDE = ".aside"  # ends the name of a folder that stands aside for a new one
 
 
 @contextmanager
@@ -34,7 +36,10 @@ def atomic_path(final: str | os.PathLike[str], *, settled: bool = True) -> Itera
 
 @contextmanager
 def atomic_folder(final: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a temporary folder beside `final`; it takes the place of `final` when the block ends well."""
+    """Gives a temporary folder beside `final`; it takes the place of `final` when the block ends well.
+
+    A process that is killed in between may leave no `final`, but the old one beside it: see `clear_folders`.
+    """
     final = Path(final)
     temporary = _beside(final)
     temporary.mkdir()
@@ -45,15 +50,29 @@ def atomic_folder(final: str | os.PathLike[str]) -> Iterator[Path]:
                 _sync(file)
         if final.exists():
             # A folder cannot be swapped in one step everywhere; the old one steps aside first and is removed last.
-            aside = _beside(final)
+            aside = final.with_name(f".{final.name}.{secrets.token_hex(6)}{_ASIDE}")
             final.replace(aside)
-            temporary.replace(final)
+            try:
+                temporary.replace(final)
+            except BaseException:
+                aside.replace(final)
+                raise
             shutil.rmtree(aside)
         else:
             temporary.replace(final)
         _sync(final.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def clear_folders(parent: str | os.PathLike[str], name: str) -> None:
+    """Removes what killed writers of folders `name` (a pattern) left in `parent`; puts back what only stood aside."""
+    for leftover in Path(parent).glob(f".{name}.*"):
+        final = leftover.with_name(leftover.name[1:].rsplit(".", 2)[0])
+        if leftover.suffix == _ASIDE and not final.exists():
+            leftover.replace(final)
+        else:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_bytes(final: str | os.PathLike[str], content: bytes) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from colorize_tf.atomic import atomic_folder
+from colorize_tf.atomic import atomic_folder, clear_folders
 from colorize_tf.errors import InputError, RunError, shorten
 from colorize_tf.models.pool import ImagePool
 
@@ -153,10 +153,9 @@ def weights_of(run: Path) -> Path:
 
 
 def clear_leftovers(run: Path) -> None:
-    """Removes what a killed process left half written."""
-    for parent in (run, run / "checkpoints"):
-        for leftover in [*parent.glob(".step-*"), *parent.glob(".best.*")]:
-            shutil.rmtree(leftover, ignore_errors=True)
+    """Removes what a killed process left half written; what it was about to replace stays."""
+    clear_folders(run, "best")
+    clear_folders(run / "checkpoints", "step-*")
 
 
 def _all(run: Path) -> list[Path]:

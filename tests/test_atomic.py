@@ -1,6 +1,7 @@
 """A file is there whole, or the old one still is."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -59,5 +60,23 @@ def test_a_failed_folder_keeps_the_old_one(tmp_path):
     with pytest.raises(RuntimeError), atomic_folder(final) as temporary:
         (temporary / "half").touch()
         raise RuntimeError
+    assert [path.name for path in final.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [final]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    final = tmp_path / "step"
+    with atomic_folder(final) as temporary:
+        (temporary / "old").touch()
+    replace = Path.replace
+
+    def unwilling(path, target):
+        if (path / "new").exists():
+            raise OSError("no")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", unwilling)
+    with pytest.raises(OSError, match="no"), atomic_folder(final) as temporary:
+        (temporary / "new").touch()
     assert [path.name for path in final.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [final]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections import namedtuple
 from collections.abc import Callable
@@ -164,3 +165,29 @@ def test_leftovers_of_a_killed_process_are_cleared(run: Path):
     checkpoints.clear_leftovers(run)
     assert sorted(path.name for path in run.rglob("*") if path.name.startswith(".")) == []
     assert checkpoints.latest(run) is not None
+
+
+@pytest.mark.parametrize("moves", [1, 2])
+def test_best_weights_outlive_a_kill_while_they_are_replaced(
+    moves: int, tmp_path: Path, model: keras.Model, monkeypatch: pytest.MonkeyPatch
+):
+    checkpoints.save_best(tmp_path, model, {"epoch": 1})
+    calls: list[object] = []
+
+    def alive(act: Callable[..., object]) -> Callable[..., object]:
+        def until_killed(*args: object, **kwargs: object) -> object:
+            if len(calls) == moves:
+                raise KeyboardInterrupt  # and so does all that would tidy up
+            calls.append(act)
+            return act(*args, **kwargs)
+
+        return until_killed
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", alive(Path.replace))
+        patch.setattr("shutil.rmtree", alive(shutil.rmtree))
+        checkpoints.save_best(tmp_path, model, {"epoch": 2})
+    checkpoints.clear_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["epoch"] == moves
+    assert checkpoints.weights_of(tmp_path).is_file()
