@@ -19,6 +19,7 @@ import numpy as np
 from colorize_tf.atomic import write_text
 from colorize_tf.config import save_config
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.predict import Run, load_run
 
 __all__ = ["main", "mean_weights"]
@@ -60,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("RUN", "must be at least two to average", given.runs)
     if len(shares) != len(given.runs) or min(shares) < 0 or not sum(shares):
         raise InputError("--shares", "must be one for each run, none below 0, not all 0", shares)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    check_out_folder(out)
+    if out.exists() and any(out.iterdir()):
         raise InputError("--out", "must be a new or empty folder", str(out))
     runs = [load_run(run) for run in given.runs]
     last = runs[-1]

@@ -15,6 +15,9 @@ from typing import Any
 
 __all__ = ["ColorizeError", "InputError", "RunError", "command_line", "shorten"]
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT)
+
 
 class ColorizeError(Exception):
     """Base of all errors that are meant for a person to read."""
@@ -61,11 +64,12 @@ def command_line(main: Callable[..., int]) -> Callable[..., int]:
             sys.stdout = None
             return 1
         except OSError as error:
-            # ENOSPC and its kin name a path and a reason; they are the machine's state, not a defect to trace.
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM):
-                where = shorten(str(error.filename or "output"))
-                print(f"error: {where}: {error.strerror}. Free it or choose another place", file=sys.stderr)
-                return 1
-            raise
+            # Each of these names a path and a reason; they are the machine's state, not a defect to trace.
+            if error.errno not in (*_NO_ROOM, *_NO_PLACE):
+                raise
+            where = shorten(str(error.filename or "output"))
+            remedy = "Free it or choose another place" if error.errno in _NO_ROOM else "Choose another place"
+            print(f"error: {where}: {error.strerror}. {remedy}", file=sys.stderr)
+            return 1
 
     return guarded

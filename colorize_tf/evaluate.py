@@ -24,6 +24,7 @@ from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.exhibits import sheet
 from colorize_tf.judging import GRAY, Painter, evaluate
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.predict import PLAIN, Run, RunColorizer, load_run
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import Summary, csv_text, json_text, markdown_table, summarize
@@ -89,8 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line -> scores on stdout and in a folder; returns the exit code."""
     given = parser().parse_args(argv)
     out: Path | None = given.out
-    if out is not None and (out / RESULT).exists() and not given.overwrite:
-        raise InputError("--out", "holds an evaluation already", str(out), "Name another folder or add --overwrite.")
+    if out is not None:
+        check_out_folder(out, RESULT, overwrite=given.overwrite)
     if given.size is not None and given.size < metrics.SSIM_WINDOW:
         raise InputError("--size", f"must be at least {metrics.SSIM_WINDOW}, the window of SSIM", given.size)
     if given.limit is not None and given.limit < 1:

@@ -14,6 +14,7 @@ from pathlib import Path
 from colorize_tf.config import RunConfig, save_config
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.families import FAMILIES
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.quiet import load_tensorflow
 
 __all__ = ["main"]
@@ -37,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line -> run folder; returns the exit code."""
     given = parser().parse_args(argv)
-    if given.out.exists() and (not given.out.is_dir() or any(given.out.iterdir())):
+    check_out_folder(given.out)
+    if given.out.exists() and any(given.out.iterdir()):
         raise InputError("--out", "must be a folder that does not exist or is empty", str(given.out))
     load_tensorflow()
     from colorize_tf.checkpoints import save_best

@@ -15,6 +15,7 @@ from colorize_tf.edge.photo import Photo, open_photo
 from colorize_tf.edge.raster import ImageRaster
 from colorize_tf.edge.write import Picture, format_of, picture, write_photos
 from colorize_tf.errors import InputError, RunError
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.predict import Run, RunColorizer, load_run
 from colorize_tf.translate import RunTranslator
 
@@ -57,6 +58,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         raise InputError("--domain", "goes with --translate, not with --back", given.domain)
     tags = [f"sample-{number + 1}" for number in range(given.samples)] if given.samples else ["colorized"]
     tags = ["translated"] if translates else tags
+    check_out_folder(given.out)
     targets = _targets(given.photos, given.out, [*tags, *(["raw"] if given.raw else [])], given.overwrite)
     trained = load_run(given.run)
     painter = RunTranslator(trained, back=given.back, domain=given.domain) if translates else _colorizer(trained, given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from colorize_tf.checkpoints import clear_leftovers
 from colorize_tf.config import save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import Arguments
+from colorize_tf.out_folder import check_out_folder
 
 __all__ = ["check_out", "opened"]
 
@@ -20,11 +20,7 @@ __all__ = ["check_out", "opened"]
 def check_out(arguments: Arguments) -> None:
     """Refuses to write over something that is there."""
     run = arguments.out
-    nearest = next(path for path in (run, *run.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise InputError("--out", "must be a folder" if nearest == run else "must not lie below a file", str(run))
-    if not os.access(nearest, os.W_OK):
-        raise InputError("--out", "must be a folder that you may write to", str(run))
+    check_out_folder(run)
     if arguments.resume or not run.exists():
         return
     if not any(run.iterdir()):

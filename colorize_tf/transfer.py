@@ -22,6 +22,7 @@ import numpy as np
 
 from colorize_tf.atomic import atomic_path, write_text
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.predict import Run, load_run
 from colorize_tf.quiet import load_tensorflow
 from colorize_tf.summary import json_text
@@ -238,8 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(given: argparse.Namespace) -> None:
-    if (given.out / "transfer.json").exists() and not given.overwrite:
-        raise InputError("--out", "holds a result already", str(given.out), "Name another folder or add --overwrite.")
+    check_out_folder(given.out, "transfer.json", overwrite=given.overwrite)
     for name in ("--fewest", "--head-steps", "--steps", "--limit"):
         value = getattr(given, name.removeprefix("--").replace("-", "_"))
         if value is not None and value < 1:

@@ -29,6 +29,11 @@ def raising(error):
             1,
             "error: photo.jpg: No space left on device.",
         ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "long"),
+            1,
+            "error: long: File name too long. Choose another place\n",
+        ),
         (KeyboardInterrupt(), 130, "error: interrupted"),
     ],
 )

@@ -193,7 +193,7 @@ def test_command_compares_runs_and_writes_everything(
         assert picture.size[0] > 5 * 256
 
     assert main(given) == 2
-    assert "holds an evaluation already" in capsys.readouterr().err
+    assert "holds a result already" in capsys.readouterr().err
     assert main([*given, "--overwrite", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     again = {summary["colorizer"]: summary["statistics"]["ab_error"] for summary in printed["summaries"]}

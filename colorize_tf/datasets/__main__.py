@@ -20,6 +20,7 @@ from colorize_tf.datasets.pack import SHARD_BYTES, pack
 from colorize_tf.datasets.photos import FRACTIONS, Photos
 from colorize_tf.datasets.sources import MAX_BAD_SHARE, open_source
 from colorize_tf.errors import InputError, command_line, shorten
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.quiet import load_tensorflow
 
 NEAR_GRAY = 5.0  # mean CIE chroma below which a photo teaches a network to stay gray
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 def _pack(options: argparse.Namespace) -> int:
     if options.shard_mib < 1:
         raise InputError("--shard-mib", "must be at least 1", options.shard_mib)
+    check_out_folder(options.out)
     photos = open_source(options.source, near_gray=options.near_gray, max_bad_share=options.max_bad_share)
     shards = pack(photos, options.out, shard_bytes=options.shard_mib << 20, overwrite=options.overwrite)
     size = int(photos.length.sum()) / (1 << 20)

@@ -20,6 +20,7 @@ from colorize_tf.datasets.examine import Examined, RejectError, examine
 from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected
 from colorize_tf.errors import InputError, RunError
+from colorize_tf.out_folder import check_out_folder
 
 __all__ = ["REJECTED", "SHARD_BYTES", "Item", "ShardWriter", "features", "pack", "stream"]
 
@@ -32,9 +33,10 @@ Features = dict[str, bytes | int | float]
 
 def pack(photos: Photos, out: Path, *, shard_bytes: int = SHARD_BYTES, overwrite: bool = False) -> int:
     """Writes `photos` into the folder `out`, which appears complete or not at all; returns how many shards."""
+    check_out_folder(out)
     if out.exists() and not overwrite:
         raise InputError("--out", "must not exist yet", str(out), "Give --overwrite to replace it.")
-    if out.exists() and (not out.is_dir() or any(file.suffix != ".tfrecord" for file in out.iterdir())):
+    if out.exists() and any(file.suffix != ".tfrecord" for file in out.iterdir()):
         raise InputError("--out", "holds other things than shards, which --overwrite would remove", str(out))
     if {Path(file).resolve().parent for file in photos.files} & {out.resolve()}:
         raise InputError("--out", "must not be the folder that is read", str(out))

@@ -14,6 +14,7 @@ from colorize_tf.atomic import write_text
 from colorize_tf.config import DataConfig
 from colorize_tf.errors import InputError, RunError
 from colorize_tf.flags import parse
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.quiet import load_tensorflow
 from colorize_tf.study.plan import Entry, train_command
 from colorize_tf.study.results import RULE, best, record
@@ -53,6 +54,7 @@ class Study:
 
     def check(self) -> None:
         """Finds wrong options and missing photos before anything is trained."""
+        check_out_folder(self.settings.out)
         for entry in self.rows:
             if self._absent(entry) is None:
                 config = parse(self._command(entry)).config
