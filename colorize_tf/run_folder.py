@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from colorize_tf.out_folder import check_out_folder
 
 __all__ = ["check_out", "opened"]
 
+_LEFT_OVER = re.compile(r"\.lock|\..+\.[0-9a-f]{12}(\..+)?")  # of a process killed before there was a config.json
+
 
 def check_out(arguments: Arguments) -> None:
     """Refuses to write over something that is there."""
@@ -23,7 +26,7 @@ def check_out(arguments: Arguments) -> None:
     check_out_folder(run)
     if arguments.resume or not run.exists():
         return
-    if not any(run.iterdir()):
+    if not any(not _LEFT_OVER.fullmatch(path.name) for path in run.iterdir()):
         return
     if not (run / "config.json").is_file():
         raise InputError("--out", "is a folder with other things in it, not a run", str(run), "Choose a new folder.")

@@ -24,9 +24,11 @@ from colorize_tf import checkpoints
 from colorize_tf.config import load_config
 from colorize_tf.errors import InputError
 from colorize_tf.families import FAMILIES
+from colorize_tf.flags import parse
 from colorize_tf.models import build, model_class
 from colorize_tf.predict import load_run
 from colorize_tf.presets import PRESETS
+from colorize_tf.run_folder import check_out, opened
 from colorize_tf.train import main
 
 TINY = [
@@ -317,6 +319,21 @@ def test_folder_of_other_things_is_not_overwritten(data: list[str], tmp_path: Pa
     assert code == 2
     assert "not a run" in line
     assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_folder_of_a_run_killed_at_once_is_as_good_as_empty(overwrite: list[str], data: list[str], tmp_path: Path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".lock").touch()
+    (run / ".config.0123456789ab.json").touch()
+    given = parse([*data, "--out", str(run), *overwrite])
+    check_out(given)
+    with opened(given, "command"):
+        assert load_config(run / "config.json") == given.config
+    (run / "config.json").rename(run / ".hidden")  # what somebody else hid is not ours to take
+    with pytest.raises(InputError, match="not a run"):
+        check_out(given)
 
 
 @pytest.mark.parametrize(
