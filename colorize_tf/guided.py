@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import ndimage
 from tqdm import tqdm
 
 from colorize_tf import metrics
@@ -29,6 +29,7 @@ from colorize_tf.edge import Colorizer, Hint
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.judging import squashed
+from colorize_tf.out_folder import check_out_folder
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 
 __all__ = ["PLACES", "main", "measure_hints"]
@@ -37,6 +38,7 @@ Image8: TypeAlias = NDArray[np.uint8]
 Place: TypeAlias = tuple[int, int]  # row, column
 
 PATCH = 7  # pixels, the side of what a hint tells the mean of
+SMALLEST = 32  # pixels, the side of the smallest photos that are read
 PLACES = ("random", "furthest off")
 Choice: TypeAlias = Callable[[Image8, Sequence[Place]], Place]  # the picture so far, places taken -> the next one
 
@@ -92,13 +94,20 @@ def _furthest_off(truth: Image8) -> Choice:
 
     def choose(rgb: Image8, places: Sequence[Place]) -> Place:
         distance = np.linalg.norm(rgb_to_lab(rgb.astype(np.float32) / 255)[..., 1:] - true_ab, axis=-1)
-        smooth = ndimage.uniform_filter(distance, PATCH)
+        smooth = patch_means(distance)
         for row, column in places:
             smooth[max(row - PATCH, 0) : row + PATCH + 1, max(column - PATCH, 0) : column + PATCH + 1] = -1.0
         row, column = divmod(int(smooth.argmax()), smooth.shape[1])
         return row, column
 
     return choose
+
+
+def patch_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[H,W] -> the mean of the patch about each place, mirrored where it reaches over the border, [H,W]."""
+    mirrored = np.pad(values, PATCH // 2, mode="symmetric")
+    means: NDArray[np.float32] = sliding_window_view(mirrored, (PATCH, PATCH)).mean(axis=(-2, -1))
+    return means
 
 
 def table(curves: Mapping[str, Mapping[int, float]]) -> str:
@@ -140,6 +149,7 @@ def parser() -> argparse.ArgumentParser:
     add("--size", type=int, default=256, help="side of the squares that photos are squashed to (default: 256)")
     add("--limit", type=int, metavar="N", help="only N photos, drawn at random but always the same")
     add("--out", type=Path, metavar="DIR", help="write hints.md, hints.json and hints.png there")
+    add("--overwrite", action="store_true", help="replace what is in DIR")
     return result
 
 
@@ -149,6 +159,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     if min(given.counts) < 1 or max(given.counts) > 1000:
         raise InputError("--counts", "must be in 1..1000", given.counts)
+    if given.size < SMALLEST:
+        raise InputError("--size", f"must be at least {SMALLEST}", given.size)
+    if given.limit is not None and given.limit < 1:
+        raise InputError("--limit", "must be at least 1", given.limit)
+    if given.out is not None:
+        check_out_folder(given.out, "hints.json", overwrite=given.overwrite)
     path = Path(given.model)
     colorizer: TfliteColorizer | RunColorizer = (
         TfliteColorizer(path, options=PLAIN) if path.suffix == ".tflite" else RunColorizer(load_run(path))

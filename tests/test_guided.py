@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from colorize_tf.datasets import Photos, open_source
 from colorize_tf.edge import Hint
 
 SIZE = 64
+MODELS = Path(__file__).parent / "golden" / "models"
 
 
 @pytest.fixture
@@ -73,5 +75,40 @@ def test_a_model_without_hints_and_a_wrong_count_are_one_clear_error(
 ) -> None:
     assert guided.main(["model.tflite", "--data", photos.source, "--counts", "0"]) == 2
     assert "--counts" in capsys.readouterr().err
+    assert guided.main([str(MODELS / "pix2pix.tflite"), "--data", photos.source]) == 2
+    assert "MODEL: must take hints" in capsys.readouterr().err
     assert guided.main([str(tmp_path / "none.tflite"), "--data", photos.source]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["--size", "0"], ["--limit", "0"], ["--counts", "1001"]])
+def test_numbers_that_make_no_sense_are_one_clear_error(
+    words: list[str], capsys: pytest.CaptureFixture[str], photos: Photos
+) -> None:
+    assert guided.main([str(MODELS / "tiny.tflite"), "--data", photos.source, *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {words[0]}: must be ") and error.count("\n") == 1
+
+
+def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str], photos: Photos) -> None:
+    out = tmp_path / "out"
+    words = [str(MODELS / "tiny.tflite"), "--data", photos.source, "--counts", "2", "1", "--size", "64", "--limit", "2"]
+    assert guided.main([*words, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert (out / "hints.md").read_text() == printed and "| hints | random, dB | furthest off, dB |" in printed
+    curves = json.loads((out / "hints.json").read_text())
+    assert set(curves) == set(guided.PLACES) and list(curves["random"]) == ["0", "1", "2"]
+    assert f"{curves['random']['2']:.2f} (" in printed
+    with Image.open(out / "hints.png") as drawing:
+        assert drawing.width > 300
+
+    assert guided.main([*words, "--out", str(out)]) == 2
+    assert "--out: holds a result already" in capsys.readouterr().err
+    assert guided.main([*words, "--out", str(out), "--overwrite"]) == 0
+
+
+def test_the_mean_of_patches_is_that_of_scipy() -> None:
+    from scipy.ndimage import uniform_filter
+
+    values = np.random.default_rng(1).random((40, 33))
+    np.testing.assert_allclose(guided.patch_means(values), uniform_filter(values, guided.PATCH), atol=1e-12)
