@@ -113,10 +113,13 @@ def run(argv: Sequence[str]) -> int:
     if given.watch:
         if given.photos:
             raise InputError("--watch", "takes no photos beside it", given.photos)
+        if given.hint:
+            raise InputError("--hint", "must go with one photo, so not with --watch", given.hint)
+        if given.workers is not None:
+            rule = "does not go with --watch, which takes one photo at a time"
+            raise InputError("--workers", rule, given.workers, "Give each photo more with --threads")
         jobs = arrivals(Path(given.watch), given.output, suffix, given.recursive, settings.overwrite)
-        with contextlib.suppress(KeyboardInterrupt):  # the one way to end it
-            _report(run_jobs(jobs, settings, 1), None, given.json)
-        return 0
+        return _report(run_jobs(jobs, settings, 1), None, given.json)
     if given.photos == ["-"] or (not given.photos and not sys.stdin.isatty()):
         return _pipe(given, settings)
     if not given.photos:
@@ -205,14 +208,18 @@ def _standard_input(max_pixels: int) -> bytes:
 
 
 def _report(results: Iterable[Result], count: int | None, as_json: bool) -> int:
-    """Prints results as they come, and a summary; returns the exit code."""
+    """Prints results as they come, and a summary; returns the exit code. Without a count, Ctrl-C is the usual end."""
     counts = {"done": 0, "skipped": 0, "failed": 0}
-    with tqdm(total=count, unit="photo", file=sys.stderr, disable=None if count and count > 1 else True) as bar:
-        for result in results:
-            counts[result.status] += 1
-            bar.update()
-            with bar.external_write_mode(file=sys.stdout):
-                _print(result, as_json)
+    try:
+        with tqdm(total=count, unit="photo", file=sys.stderr, disable=None if count and count > 1 else True) as bar:
+            for result in results:
+                counts[result.status] += 1
+                bar.update()
+                with bar.external_write_mode(file=sys.stdout):
+                    _print(result, as_json)
+    except KeyboardInterrupt:
+        if count is not None:
+            raise
     parts = [f"{counts['done']} colorized"]
     parts += [f"{counts['skipped']} there already (--overwrite makes them again)"] if counts["skipped"] else []
     parts += [f"{counts['failed']} failed"] if counts["failed"] else []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from colorize_tf.errors import InputError
 
-__all__ = ["MARK", "Job", "Output", "is_there", "photos_in", "select"]
+__all__ = ["MARK", "Job", "Output", "is_there", "photos_in", "refuse_originals", "select"]
 
 MARK = ".colorized"
 WRITABLE = {"jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "avif", "heic", "heif"}
@@ -23,6 +23,7 @@ class Job:
 
     source: Path
     target: Path
+    problem: str = ""  # why it cannot be done, if that is known before it is begun
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,18 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def refuse_originals(job: Job) -> None:
+    """Raises an InputError if the place of the result is the photo itself, under whatever name."""
+    if is_there(job.target) and is_there(job.source) and job.target.samefile(job.source):
+        raise InputError("--output", "must not be the photo itself: originals stay as they are", str(job.source))
+
+
+def refuse_originals(job: Job) -> None:
+    """Raises an InputError if the place of the result is the photo itself, under whatever name."""
+    if is_there(job.target) and is_there(job.source) and job.target.samefile(job.source):
+        raise InputError("--output", "must not be the photo itself: originals stay as they are", str(job.source))
+
+
 def _matches(text: str) -> list[Path]:
     path = Path(text)
     if is_there(path):
@@ -124,8 +137,7 @@ def _check(jobs: Iterable[Job]) -> None:
     sources: dict[Path, Path] = {}
     for job in jobs:
         target = job.target.absolute()
-        if is_there(target) and is_there(job.source) and target.samefile(job.source):
-            raise InputError("--output", "must not be the photo itself: originals stay as they are", str(job.source))
+        refuse_originals(job)
         if target in sources:
             rule = f"{sources[target].name} and {job.source.name} would both be written to"
             raise InputError("--output", rule, str(job.target), "Colorize them one by one, or without --format")

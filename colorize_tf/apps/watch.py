@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from colorize_tf.apps.selection import Job, Output, is_there, photos_in
 from colorize_tf.errors import InputError, shorten
 
 __all__ = ["arrivals"]
+
+State = tuple[int, int]
+
+State = tuple[int, int]
 
 SETTLE = 1.0  # seconds between two looks; a file that is the same at both is taken to be complete
 
@@ -19,23 +25,50 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
     """Photos of a folder for ever, each once it has stopped growing, and again when it has changed."""
     if not folder.is_dir():
         raise InputError("--watch", "must be a folder", str(folder))
-    if output is not None and Path(output).exists() and not Path(output).is_dir():
-        raise InputError("--output", "must be a folder", output)
-    place = Output(Path(output) if output else None, suffix)
+    place = Output(_output(folder, output), suffix)
     print(f"watching {shorten(str(folder))}; Ctrl-C ends", file=sys.stderr, flush=True)
-    seen: dict[Path, tuple[int, int]] = {}
-    taken: dict[Path, tuple[int, int]] = {}
+    seen: dict[Path, State] = {}
+    taken: dict[Path, State] = {}
+    claims: dict[Path, Path] = {}  # which photo a result is of
     while True:
-        for path in photos_in(folder, recursive, place.place):
-            try:
-                status = path.stat()
-            except OSError:
-                continue  # gone again
-            state = (status.st_size, status.st_mtime_ns)
-            if seen.get(path) == state and taken.get(path) != state:
-                taken[path] = state
-                job = Job(path, place.target(path, folder))
-                if overwrite or not is_there(job.target):
-                    yield job
-            seen[path] = state
+        present = _states(photos_in(folder, recursive, place.place))
+        # What was deleted is forgotten: it may come again, and another photo may take its place.
+        taken = {path: state for path, state in taken.items() if path in present}
+        claims = {target: path for target, path in claims.items() if path in present}
+        for path, state in present.items():
+            job = Job(path, place.target(path, folder))
+            owner = claims.setdefault(job.target, path)
+            if seen.get(path) != state or taken.get(path) == state:
+                continue
+            taken[path] = state
+            if job.target in present:
+                yield replace(job, problem=f"{shorten(str(path))}: would replace another photo, {job.target}")
+            elif owner != path:
+                problem = f"{shorten(str(path))}: its result would have the name of another's, that of {owner.name}"
+                yield replace(job, problem=problem)
+            elif overwrite or not is_there(job.target):
+                yield job
+        seen = present
         time.sleep(SETTLE)
+
+
+def _output(folder: Path, output: str | None) -> Path | None:
+    if output is None:
+        return None
+    place = Path(output)
+    if output == "-" or (place.exists() and not place.is_dir()):
+        raise InputError("--output", "must be a folder", output)
+    if place.exists() and place.samefile(folder):
+        remedy = "Leave it out for results beside the photos"
+        raise InputError("--output", "must not be the watched folder: originals stay as they are", output, remedy)
+    return place
+
+
+def _states(paths: Iterable[Path]) -> dict[Path, State]:
+    """The size and the time of change of each."""
+    states: dict[Path, State] = {}
+    for path in paths:
+        with contextlib.suppress(OSError):  # gone again
+            status = path.stat()
+            states[path] = status.st_size, status.st_mtime_ns
+    return states

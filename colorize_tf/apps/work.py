@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from colorize_tf.apps.selection import Job, is_there
+from colorize_tf.apps.selection import Job, is_there, refuse_originals
 from colorize_tf.atomic import atomic_path
 from colorize_tf.edge import Hint
 from colorize_tf.edge.fusion import available_threads
@@ -75,11 +75,14 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
     """Colorizes one photo; what goes wrong with it is in the result, not raised."""
     start = time.perf_counter()
     source, target = str(job.source), str(job.target)
+    if job.problem:
+        return Result(source, target, "failed", error=job.problem)
     if is_there(job.target) and not settings.overwrite:
         return Result(source, target, "skipped")
     notes: list[str] = []
     sizes: list[tuple[int, int]] = []
     try:
+        refuse_originals(job)
         format = format_of(job.target)
         if format is None:
             raise InputError("--output", "must end as a photo's name does", job.target.name)
