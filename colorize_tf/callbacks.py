@@ -36,6 +36,7 @@ from colorize_tf.colorspace import (
     luma_to_gray,
     rgb_to_lab,
 )
+from colorize_tf.datasets.readable import read_each
 from colorize_tf.metrics import psnr, ssim
 
 __all__ = ["History", "Painter", "Progress", "Quality", "Samples", "SpecklePainter", "TensorBoard", "attending"]
@@ -220,7 +221,7 @@ class Progress(keras.callbacks.Callback):
 
 def _photos(batches: tf.data.Dataset, view: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches in a network's view -> the photos they were made from, uint8 RGB [B,S,S,3], and their CIE L [B,S,S,1]."""
-    for x, y in batches.as_numpy_iterator():
+    for x, y in read_each(batches.as_numpy_iterator()):
         lab = view not in ("rgb", "labelled")
         rgb = lab_to_rgb(np.concatenate([decode_luma(x[..., :1]), decode_ab(y)], -1)) if lab else decode_rgb(y) / 255.0
         truth = _to_uint8(rgb)

@@ -17,6 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 from colorize_tf.atomic import atomic_path
+from colorize_tf.datasets.readable import read_each
 
 __all__ = ["COLLAPSED", "Exchange", "diversity"]
 
@@ -79,7 +80,7 @@ class Exchange(keras.callbacks.Callback):
             self._show(epoch, [np.concatenate(parts[0], axis=2)[: self.rows] for parts in ways.values()])
 
     def _ways(self, through: Any, batches: tf.data.Dataset) -> Iterator[list[np.ndarray]]:
-        for _, pictures in batches:
+        for _, pictures in read_each(batches):
             yield [part.numpy() for part in through(pictures)]
 
     def _show(self, epoch: int, halves: list[np.ndarray]) -> None:

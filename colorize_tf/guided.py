@@ -25,6 +25,7 @@ from colorize_tf import metrics
 from colorize_tf.atomic import atomic_path, write_text
 from colorize_tf.colorspace import lab_to_rgb, rgb_to_lab
 from colorize_tf.datasets import Photos, open_source
+from colorize_tf.datasets.readable import readable
 from colorize_tf.edge import Colorizer, Hint
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
@@ -49,7 +50,8 @@ def measure_hints(
     """Photos squashed to `size` -> how hints were placed -> their number, 0 too -> PSNR in dB, mean of all photos."""
     found: dict[str, dict[int, list[float]]] = {how: {count: [] for count in (0, *counts)} for how in PLACES}
     for index in tqdm(range(photos.count), desc="photos", unit="photo", file=sys.stderr, disable=quiet):
-        truth = squashed(photos.image(index), size)
+        with readable(photos.names[index]):
+            truth = squashed(photos.image(index), size)
         name = Path(str(photos.names[index])).name
         for how, choose in (("random", _anywhere(name, size)), ("furthest off", _furthest_off(truth))):
             for count, rgb in _guided(colorizer, truth, max(counts), choose).items():

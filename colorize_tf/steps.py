@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 import time
@@ -19,7 +18,8 @@ import tensorflow as tf
 from colorize_tf.atomic import atomic_path
 from colorize_tf.checkpoints import is_sound
 from colorize_tf.config import TrainConfig
-from colorize_tf.errors import RunError, shorten
+from colorize_tf.datasets.readable import first_line, readable
+from colorize_tf.errors import RunError
 from colorize_tf.strategies import Devices
 
 __all__ = ["Clock", "NanGuard", "Stepper", "StopSignals", "failures_in_one_line", "next_batch"]
@@ -128,10 +128,8 @@ class Clock:
 
 def next_batch(batches: Any) -> Any:
     """The next batch of an endless iterator; a photo that has become unreadable is a RunError."""
-    try:
+    with readable():
         return next(batches)
-    except tf.errors.OpError as error:
-        raise RunError(f"--data: a photo could not be read any more: {_first_line(error)}") from error
 
 
 @contextmanager
@@ -140,17 +138,11 @@ def failures_in_one_line(devices: Devices) -> Iterator[None]:
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        raise RunError(f"training: the device has no memory left; lower --batch: {_first_line(error)}") from error
+        raise RunError(f"training: the device has no memory left; lower --batch: {first_line(error)}") from error
     except tf.errors.OpError as error:
         if devices.workers == 1:
             raise
-        raise RunError(f"training: another worker is gone; --resume them all: {_first_line(error)}") from error
-
-
-def _first_line(error: tf.errors.OpError) -> str:
-    # Without TensorFlow's names of functions and iterators, which say nothing to whoever started the training.
-    text = re.sub(r"\{\{.*?\}\}\s*|Error in user-defined function .*? iterator: \S+: ", "", str(error.message))
-    return shorten(text.strip().partition("\n")[0] or type(error).__name__, 160)
+        raise RunError(f"training: another worker is gone; --resume them all: {first_line(error)}") from error
 
 
 class StopSignals:

@@ -60,6 +60,7 @@ def train(arguments: Arguments, command: str = "") -> int:
 
     from colorize_tf import checkpoints, run_folder
     from colorize_tf.callbacks import attending
+    from colorize_tf.datasets.readable import read_each
     from colorize_tf.epochs import attendants, check_best_metric, is_best
     from colorize_tf.models import build
     from colorize_tf.phases import Phases
@@ -110,7 +111,7 @@ def train(arguments: Arguments, command: str = "") -> int:
         if hasattr(model, "prepare"):
             some = photos.sample(PREPARED_FROM)
             seen = evaluation_batches(some, view=model.view, size=config.model.size, batch=min(16, some.count))
-            model.prepare(seen.as_numpy_iterator())
+            model.prepare(read_each(seen.as_numpy_iterator()))
 
     # === Batches: step k of the stream depends on the seed and k alone ===
     def stream(worker: tuple[int, int], per_step: int) -> tf.data.Dataset:

@@ -303,10 +303,11 @@ def _labelled(given: argparse.Namespace) -> tuple[Photos, np.ndarray, tuple[str,
 
 def _inputs(run: Run, photos: Photos, size: int) -> np.ndarray:
     """Photos -> what the network is shown of them, float32 [N,S,S,C]."""
+    from colorize_tf.datasets.readable import read_each
     from colorize_tf.pipeline import evaluation_batches
 
     batches = evaluation_batches(photos, view=run.model.view, size=size, batch=32)
-    return np.concatenate([x for x, _ in batches.as_numpy_iterator()])
+    return np.concatenate([x for x, _ in read_each(batches.as_numpy_iterator())])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import tensorflow as tf
 from colorize_tf.atomic import write_text
 from colorize_tf.colorspace import decode_rgb, encode_rgb
 from colorize_tf.datasets import Photos, Unpaired, open_unpaired
+from colorize_tf.datasets.readable import readable
 from colorize_tf.errors import InputError
 from colorize_tf.exchange import diversity
 from colorize_tf.footprint import footprint
@@ -145,9 +146,13 @@ def _through(pictures, shown, there, back):
 def _batches(photos: Photos, size: int) -> Iterator[np.ndarray]:
     from colorize_tf.judging import squashed
 
+    def read(index: int) -> np.ndarray:
+        with readable(photos.names[index]):
+            return squashed(photos.image(index), size)
+
     for start in range(0, photos.count, BATCH):
         indices = range(start, min(start + BATCH, photos.count))
-        yield np.stack([squashed(photos.image(index), size) for index in indices])
+        yield np.stack([read(index) for index in indices])
 
 
 def _features(features: Features, pictures: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from colorize_tf.colorspace import encode_ab, rgb_to_lab
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import Photos, Unpaired, open_source
+from colorize_tf.datasets.readable import readable
 from colorize_tf.splits import open_splits
 
 __all__ = ["Intake", "Pick", "Scene", "choose_photos", "make_scenes"]
@@ -76,7 +77,8 @@ def _side(photos: Photos | Unpaired, back: bool) -> Photos:
 
 
 def _scene(photos: Photos, index: int, position: int, intake: Intake) -> Scene:
-    photo = Image.fromarray(photos.image(index))
+    with readable(photos.names[index]):
+        photo = Image.fromarray(photos.image(index))
     height, width = intake.size or _free_size(photo.height, photo.width, intake)
     truth = np.asarray(ImageOps.fit(photo, (width, height), Image.Resampling.BICUBIC))
     lab = rgb_to_lab(truth.astype(np.float32) / 255.0)

@@ -13,6 +13,7 @@ from PIL import Image
 from colorize_tf import guided
 from colorize_tf.datasets import Photos, open_source
 from colorize_tf.edge import Hint
+from colorize_tf.errors import RunError
 
 SIZE = 64
 MODELS = Path(__file__).parent / "golden" / "models"
@@ -63,6 +64,12 @@ def test_places_depend_on_the_name_alone_and_colours_on_the_photo(photos: Photos
         row, column = int(hint.y), int(hint.x)
         patch = truth[max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4].reshape(-1, 3)
         assert patch.min(0).min() - 30 <= min(hint.colour) and max(hint.colour) <= patch.max(0).max() + 30
+
+
+def test_a_photo_that_becomes_unreadable_is_named(photos: Photos) -> None:
+    Path(photos.files[1]).write_bytes(b"no picture")
+    with pytest.raises(RunError, match=r"--data: 1\.png could not be read any more"):
+        guided.measure_hints(Obedient(), photos, [1], SIZE, quiet=True)
 
 
 def test_the_table_tells_gains() -> None:

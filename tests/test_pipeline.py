@@ -309,6 +309,18 @@ def test_a_full_disk_is_told_before_anything_is_written(photos, monkeypatch):
         stream(photos, cache=True, size=22)
 
 
+def test_a_photo_that_becomes_unreadable_is_named_and_leaves_no_cache(tmp_path, monkeypatch):
+    for index in range(3):
+        Image.fromarray(scene(index, (32, 40))).save(tmp_path / f"{index}.png")
+    scenes = open_source(f"folder:{tmp_path}")
+    (tmp_path / "1.png").write_bytes(bytes((tmp_path / "1.png").stat().st_size))
+    monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(RunError, match=r"--data: 1\.png could not be read any more: ") as caught:
+        stream(scenes, cache=True)
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache" / "pixels").iterdir())
+
+
 def test_of_a_panorama_the_middle_is_kept(tmp_path):
     columns = np.tile(np.arange(240, dtype=np.uint8), (32, 1))
     Image.fromarray(np.stack([columns, columns, columns], -1)).save(tmp_path / "wide.png")

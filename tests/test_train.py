@@ -29,7 +29,8 @@ from colorize_tf.models import build, model_class
 from colorize_tf.predict import load_run
 from colorize_tf.presets import PRESETS
 from colorize_tf.run_folder import check_out, opened
-from colorize_tf.train import main
+from colorize_tf.splits import open_splits
+from colorize_tf.train import main, photos_for
 
 TINY = [
     "--size=32",
@@ -252,6 +253,22 @@ def test_gradients_that_become_nan_ruin_no_checkpoint(data: list[str], tmp_path:
     monkeypatch.setattr(kind, "train_step", step)
     assert main(["--resume", *words]) == 0
     assert len(history(tmp_path / "run")) == 1
+
+
+def test_validation_photo_that_becomes_unreadable_is_one_line(photo_folder: Path, tmp_path: Path, monkeypatch, capsys):
+    words = [*TINY, "--data", f"folder:{shutil.copytree(photo_folder, tmp_path / 'photos')}"]
+    words += ["--out", str(tmp_path / "run"), "--epochs", "1", "--steps-per-epoch", "1"]
+    held_out = open_splits(parse(words).config.data)["val"]
+
+    def spoiled(*given):
+        for path in (Path(held_out.files[number]) for number in held_out.file):
+            path.write_bytes(bytes(path.stat().st_size))
+        return photos_for(*given)
+
+    monkeypatch.setattr("colorize_tf.train.photos_for", spoiled)
+    code, line = refused(words, capsys)
+    assert code == 1
+    assert "error: --data: a photo could not be read any more: " in line
 
 
 def test_existing_run_is_not_overwritten(data: list[str], run: Path, capsys):

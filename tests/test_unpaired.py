@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from PIL import Image
 from colorize_tf.checkpoints import save_best
 from colorize_tf.config import DataConfig, RunConfig, save_config
 from colorize_tf.datasets import Unpaired, open_source
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, RunError
 from colorize_tf.evaluate import main
 from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
@@ -77,6 +78,13 @@ def test_one_picture_is_no_set(folders: dict[str, Path]) -> None:
     sets = both(folders)
     with pytest.raises(InputError, match="at least two pictures in each set"):
         judge_translator(translator(lambda x: x, lambda x: x), Unpaired(sets.a.take(1), sets.b), 32)
+
+
+def test_a_picture_that_becomes_unreadable_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
+    a = open_source(f"folder:{shutil.copytree(folders['a'], tmp_path / 'a')}")
+    (tmp_path / "a" / "3.png").unlink()
+    with pytest.raises(RunError, match=r"--data: 3\.png could not be read any more"):
+        judge_translator(translator(lambda x: x, lambda x: x), Unpaired(a, a), 32)
 
 
 def test_evaluate_judges_a_translator(

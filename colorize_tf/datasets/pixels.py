@@ -15,6 +15,7 @@ from colorize_tf.atomic import atomic_path
 from colorize_tf.colorspace import rgb8_to_lab
 from colorize_tf.datasets.cache import cache_root
 from colorize_tf.datasets.photos import Photos
+from colorize_tf.datasets.readable import readable
 from colorize_tf.datasets.reading import PhotoReader, mapped, resize, window
 from colorize_tf.errors import RunError
 
@@ -68,10 +69,12 @@ class PixelReader:
             return tf.reshape(rgb if kind == "rgb" else lab_to_bytes(rgb8_to_lab(rgb)), [-1])
 
         decoded = tf.data.Dataset.range(photos.count).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(8)
-        bar = tqdm(decoded.as_numpy_iterator(), "caching pixels", photos.count, unit="photo", disable=None, leave=False)
+        pixels = decoded.as_numpy_iterator()
         with atomic_path(self._path) as temporary, open(temporary, "wb") as file:
-            for pixels in bar:
-                file.write(pixels.data)
+            for name in tqdm(photos.names, "caching pixels", unit="photo", disable=None, leave=False):
+                with readable(name):
+                    part = next(pixels)
+                file.write(part.data)
 
 
 def lab_to_bytes(lab: tf.Tensor) -> tf.Tensor:
