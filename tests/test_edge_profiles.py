@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from colorize_tf.apps.work import Settings, colorize_bytes
 from colorize_tf.edge.icc import read_profile, srgb_profile
 from colorize_tf.edge.space import SRGB
 
-from .photo_files import KINDS, colorized, gray, luma, opened, rgb, saved
+from .photo_files import COLORIZER, KINDS, colorized, gray, luma, opened, rgb, saved
 
 
 def icc(kind, tags, pcs=b"XYZ "):
@@ -83,7 +84,7 @@ SCANNER = lut_profile(
     b"RGB ",
     3,
     lambda c: [round(255 * (0.2 * c[0] + 0.7 * c[1] + 0.1 * c[2])), 128 + 60 * (c[0] - c[1]), 128 + 50 * (c[1] - c[2])],
-    lambda pcs: [255 * pcs[0]] * 3,
+    lambda pcs: [round(255 * pcs[0] * share) for share in (0.6 + 0.4 * pcs[1], 1 - 0.4 * pcs[1], 1 - 0.4 * pcs[2])],
 )
 PRESS = lut_profile(
     b"CMYK",
@@ -137,11 +138,39 @@ def test_an_srgb_profile_is_the_space_itself():
     assert opened(colorized(content)).info["icc_profile"] == srgb_profile()
 
 
+def by_littlecms(image, source, target):
+    """What LittleCMS itself makes of RGB pixels."""
+    profiles = [ImageCms.ImageCmsProfile(io.BytesIO(content)) for content in (source, target)]
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+    return ImageCms.profileToProfile(image, *profiles, renderingIntent=intent, outputMode="RGB", flags=flags)
+
+
 def test_an_rgb_profile_of_tables_is_converted_there_and_back():
     assert read_profile(SCANNER).space is None
-    content = saved(rgb(), "PNG", icc_profile=SCANNER)
-    image = opened(colorized(content))
+    image = opened(colorized(saved(rgb(), "PNG", icc_profile=SCANNER)))
     assert image.info["icc_profile"] == SCANNER
+    there = by_littlecms(rgb(), SCANNER, srgb_profile())
+    coloured = Image.fromarray(COLORIZER(np.asarray(there)))
+    assert (np.asarray(image) == np.asarray(by_littlecms(coloured, srgb_profile(), SCANNER))).all()
+
+
+def test_side_by_side_both_halves_are_in_the_profile_of_the_photo():
+    content = saved(rgb(), "PNG", icc_profile=SCANNER)
+    both = opened(colorize_bytes(content, COLORIZER, Settings(side_by_side=True), None))
+    assert (both.size, both.info["icc_profile"]) == ((180, 60), SCANNER)
+    there = by_littlecms(rgb(), SCANNER, srgb_profile())
+    before = by_littlecms(there, srgb_profile(), SCANNER)
+    assert (np.asarray(both)[:, :90] == np.asarray(before)).all()
+    assert (np.asarray(both)[:, 90:] == np.asarray(opened(colorized(content)))).all()
+
+
+def test_a_profile_that_goes_one_way_only_gives_way_to_srgb():
+    one_way = lut_profile(b"RGB ", 3, lambda c: [round(85 * sum(c)), 128 + 60 * (c[0] - c[1]), 128], None)
+    content, notes = saved(rgb(), "PNG", icc_profile=one_way), []
+    both = opened(colorize_bytes(content, COLORIZER, Settings(side_by_side=True), None, notes))
+    assert notes == ["its colour profile goes one way only; written as sRGB"]
+    assert both.info["icc_profile"] == srgb_profile()
+    assert (np.asarray(both)[:, :90] == np.asarray(by_littlecms(rgb(), one_way, srgb_profile()))).all()
 
 
 def test_a_gray_profile_becomes_srgb():

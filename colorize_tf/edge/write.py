@@ -76,14 +76,15 @@ def picture(photo: Photo, original: Image.Image | Array | None = None) -> Pictur
     if not isinstance(photo.raster, ImageRaster):
         raise TypeError(f"a raster of {type(photo.raster).__name__} has no picture")
     image = coloured = photo.raster.result
+    before = original if isinstance(original, Image.Image) else None
     if photo.back:
-        image = _back(image, photo)
+        image, before = _back(image, before, photo)
     if photo.alpha is not None:
         image = image.convert("RGB") if image.mode == "RGBX" else image
         image.putalpha(Image.fromarray(np.asarray(photo.alpha)))
-    if isinstance(original, Image.Image):
+    if before:
         both = Image.new(image.mode, (2 * image.width, image.height))
-        both.paste(original.convert(image.mode), (0, 0))
+        both.paste(before.convert(image.mode), (0, 0))
         both.paste(image, (image.width, 0))
         image = both
     return Picture(image, photo.metadata, photo.raster.rows if image is coloured else None)
@@ -170,15 +171,17 @@ def _flattened(image: Image.Image) -> Image.Image:
     return paper
 
 
-def _back(image: Image.Image, photo: Photo) -> Image.Image:
-    """sRGB -> the profile that the photo came in; into sRGB if that profile only goes one way."""
+def _back(image: Image.Image, before: Image.Image | None, photo: Photo) -> tuple[Image.Image, Image.Image | None]:
+    """Both from sRGB -> the profile that the photo came in; into sRGB if that profile only goes one way."""
     image = image.convert("RGB") if image.mode == "RGBX" else image
+    profile = photo.back or b""
     try:
-        return through(image, srgb_profile(), photo.back or b"", "RGB")
+        there = through(image, srgb_profile(), profile, "RGB")
+        return there, before and through(before, srgb_profile(), profile, "RGB")
     except ImageCms.PyCMSError:
         photo.notes.append("its colour profile goes one way only; written as sRGB")
         photo.metadata.icc = srgb_profile()
-        return image
+        return image, before
 
 
 def _register_heif() -> None:
