@@ -12,11 +12,12 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from colorize_tf.config import RunConfig, load_config, unknown_key, with_values
-from colorize_tf.errors import InputError
+from colorize_tf.config import RunConfig, load_config, with_values
+from colorize_tf.errors import InputError, unknown_key
 from colorize_tf.fields import Checked, flag_of
+from colorize_tf.parsing import Parser
 from colorize_tf.presets import PRESETS
 
 __all__ = ["Arguments", "parse"]
@@ -37,10 +38,7 @@ class Arguments:
 def parse(argv: Sequence[str]) -> Arguments:
     """Resolves a command line into a complete configuration, or raises an InputError that says what to change."""
     parser = _parser(_preset_named_in(argv))
-    known, rest = parser.parse_known_args(list(argv))
-    if rest:
-        valid = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
-        raise unknown_key("command line", rest[0].partition("=")[0], valid)
+    known = parser.parse_args(list(argv))
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in vars(known).items()
     }
@@ -80,18 +78,20 @@ def _resumed(out: Path, preset: str | None, smoke: bool, values: dict[str, Any])
 
 def _smoke_values(saved: RunConfig) -> dict[str, Any]:
     """What --smoke sets, so that repeating the whole command with --resume added is accepted."""
-    shrunk = PRESETS[saved.preset].config.smoke() if saved.preset in PRESETS else saved
+    if saved.preset not in PRESETS:  # of another version: the run is as small as it is
+        return {}
+    whole = PRESETS[saved.preset].config
     return {
         item.name: getattr(part, item.name)
-        for name, part in shrunk.parts().items()
+        for name, part in whole.smoke().parts().items()
         for item in dataclasses.fields(part)  # type: ignore[arg-type]
-        if getattr(part, item.name) != getattr(PRESETS[saved.preset].config.parts()[name], item.name)
+        if getattr(part, item.name) != getattr(whole.parts()[name], item.name)
     }
 
 
 def _preset_named_in(argv: Sequence[str]) -> str:
     """The preset decides which network's flags exist, so it is read before the other flags."""
-    first = _Parser(add_help=False, allow_abbrev=False)
+    first = Parser(add_help=False)
     first.add_argument("--preset", default=DEFAULT_PRESET)
     name = str(first.parse_known_args(list(argv))[0].preset)
     if name not in PRESETS:
@@ -99,29 +99,18 @@ def _preset_named_in(argv: Sequence[str]) -> str:
     return name
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises what argparse would print together with its usage, so that one line comes out."""
-
-    def error(self, message: str) -> NoReturn:
-        argument, colon, rule = message.removeprefix("argument ").partition(": ")
-        if not colon:
-            argument, rule = "command line", message
-        raise InputError(argument, rule, "an incomplete command line", "See --help.")
-
-
-def _parser(preset: str) -> _Parser:
+def _parser(preset: str) -> Parser:
     listing = "\n".join(
         f"  {item.name:<14} {item.summary}\n{'':<17}{item.command}\n"
         f"{'':<17}hours: {item.expected.hours}; machine: {item.expected.machine}; score: {item.expected.score}"
         for item in PRESETS.values()
     )
-    parser = _Parser(
+    parser = Parser(
         prog="python -m colorize_tf.train",
         usage="%(prog)s --preset NAME --data SOURCE --out FOLDER [options]",
         description="Trains a network that colours gray photos; everything it learns lands in a run folder.",
         epilog=f"presets:\n{listing}\n\nexample:\n  python -m colorize_tf.train --smoke --out runs/try\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
         argument_default=argparse.SUPPRESS,  # only what was given shows up, so a preset's value can stand
     )
     run = parser.add_argument_group("run")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,12 @@ def test_resume_accepts_the_whole_command_again(tmp_path: Path):
     words = ["--preset", "pix2pix-lab", "--smoke", "--size", "64", "--out", str(tmp_path)]
     save_config(parse(words).config, tmp_path / "config.json")
     assert parse([*words, "--resume"]).config == parse(words).config
+
+
+def test_resume_with_smoke_takes_a_run_whose_preset_is_gone_as_it_is(tmp_path: Path):
+    config = dataclasses.replace(PRESETS["pix2pix-lab"].config, preset="of-long-ago")
+    save_config(config, tmp_path / "config.json")
+    assert parse(["--resume", "--smoke", "--out", str(tmp_path)]).config == config
 
 
 @pytest.mark.parametrize("words", ["--size 64", "--batch 3", "--preset pix2pix-rgb", "--seed 9", "--data folder:other"])
