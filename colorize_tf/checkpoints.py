@@ -2,7 +2,7 @@
 
 RUN/checkpoints/step-00000123/   model.weights.h5   weights alone, for `keras.Model.load_weights`
                                  state.npz          optimizers, loss scale, seeds, running means, image pools
-                                 progress.json      epoch, step, history so far, best value, versions
+                                 progress.json      epoch, step, history so far, best value
 RUN/best/                        model.weights.h5   the best epoch by --best-metric
                                  metrics.json       its row of the history
 """
@@ -56,7 +56,6 @@ class Progress:
     rows: list[dict[str, Any]] = field(default_factory=list)  # one per complete epoch
     best: float | None = None
     photos: str = ""  # fingerprint of the training photos and their order
-    versions: dict[str, str] = field(default_factory=dict)
 
 
 def save(run: Path, model: keras.Model, progress: Progress, keep: int, *, chief: bool = True) -> Path:
