@@ -9,6 +9,7 @@ lie in one valley, and the mean lies lower in it (Wortsman et al. 2022, arXiv:22
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shares = given.shares or [1.0] * len(given.runs)
     if len(given.runs) < 2:
         raise InputError("RUN", "must be at least two to average", given.runs)
-    if len(shares) != len(given.runs) or min(shares) < 0 or not sum(shares):
+    if len(shares) != len(given.runs) or not all(0 <= one < math.inf for one in shares) or not sum(shares):
         raise InputError("--shares", "must be one for each run, none below 0, not all 0", shares)
     check_out_folder(out)
     if out.exists() and any(out.iterdir()):

@@ -39,6 +39,7 @@ def test_every_weight_is_the_mean_by_the_shares(
         (["{a}", "--out", "{new}"], "RUN: must be at least two"),
         (["{a}", "{b}", "--shares", "1", "--out", "{new}"], "--shares: must be one for each run"),
         (["{a}", "{b}", "--shares", "0", "0", "--out", "{new}"], "--shares: must be one for each run"),
+        (["{a}", "{b}", "--shares", "1", "nan", "--out", "{new}"], "--shares: must be one for each run"),
         (["{a}", "{b}", "--out", "{a}"], "--out: must be a new or empty folder"),
         (["{a}", "{c}", "--out", "{new}"], "RUN: all must be of the architecture of"),
         (["{a}", "nowhere", "--out", "{new}"], "RUN: does not exist"),
