@@ -21,6 +21,7 @@ from colorize_tf.atomic import write_text
 from colorize_tf.config import save_config
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.parsing import Parser
 from colorize_tf.predict import Run, load_run
 
 __all__ = ["main", "mean_weights"]
@@ -38,7 +39,7 @@ def mean_weights(runs: Sequence[Run], shares: Sequence[float]) -> list[np.ndarra
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.average`."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m colorize_tf.average",
         description="Averages the weights of runs that began where another one ended. The settings are the last one's.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -7,15 +7,14 @@ wherever it comes from, and the file in the run folder all follow from that decl
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from colorize_tf.atomic import write_text
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, unknown_key
 from colorize_tf.families import FAMILIES, Family
 from colorize_tf.fields import Checked, option
 
@@ -26,7 +25,6 @@ __all__ = [
     "TrainConfig",
     "load_config",
     "save_config",
-    "unknown_key",
     "with_values",
 ]
 
@@ -184,14 +182,6 @@ def load_config(path: Path) -> RunConfig:
         data=_read_group(DataConfig, content["data"], path),
         train=_read_group(TrainConfig, content["train"], path),
     )
-
-
-def unknown_key(argument: str, key: object, valid: Iterable[str]) -> InputError:
-    """The error for a key that does not exist: the closest valid one first, then all of them."""
-    names = sorted(valid)
-    close = difflib.get_close_matches(str(key), names, n=1)
-    guess = f"Did you mean {close[0]}? " if close else ""
-    return InputError(argument, "unknown name", str(key), f"{guess}Valid: {', '.join(names)}")
 
 
 def _keys(part: Any) -> list[str]:

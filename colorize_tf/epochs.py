@@ -11,8 +11,9 @@ import keras
 
 from colorize_tf import callbacks
 from colorize_tf.checkpoints import Progress
-from colorize_tf.config import RunConfig, unknown_key
+from colorize_tf.config import RunConfig
 from colorize_tf.datasets import Photos, Unpaired
+from colorize_tf.errors import unknown_key
 from colorize_tf.exchange import Exchange
 from colorize_tf.pipeline import evaluation_batches
 

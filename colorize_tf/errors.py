@@ -7,13 +7,14 @@ ColorizeError            exit code 1
 
 from __future__ import annotations
 
+import difflib
 import errno
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-__all__ = ["ColorizeError", "InputError", "RunError", "command_line", "shorten"]
+__all__ = ["ColorizeError", "InputError", "RunError", "command_line", "shorten", "unknown_key"]
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 _NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT)
@@ -37,6 +38,14 @@ class InputError(ColorizeError):
 
 class RunError(ColorizeError):
     """Work stopped for a reason outside the arguments: a full disk, a loss that became NaN."""
+
+
+def unknown_key(argument: str, key: object, valid: Iterable[str]) -> InputError:
+    """The error for a key that does not exist: the closest valid one first, then all of them."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(str(key), names, n=1)
+    guess = f"Did you mean {close[0]}? " if close else ""
+    return InputError(argument, "unknown name", str(key), f"{guess}Valid: {', '.join(names)}")
 
 
 def shorten(value: object, limit: int = 200) -> str:

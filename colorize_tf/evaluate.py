@@ -25,6 +25,7 @@ from colorize_tf.errors import InputError, command_line
 from colorize_tf.exhibits import sheet
 from colorize_tf.judging import GRAY, Painter, evaluate
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, Run, RunColorizer, load_run
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import Summary, csv_text, json_text, markdown_table, summarize
@@ -53,7 +54,7 @@ def table(summaries: Sequence[Summary], size: int, titles: Mapping[str, str] | N
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.evaluate`."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m colorize_tf.evaluate",
         description="Scores runs and model files on photos whose colours are known, beside a gray baseline.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -31,6 +31,7 @@ from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.judging import squashed
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 
 __all__ = ["PLACES", "main", "measure_hints"]
@@ -138,7 +139,7 @@ def _draw(curves: Mapping[str, Mapping[int, float]], path: Path) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.guided`."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m colorize_tf.guided",
         description="Measures how much colour hints help a network that takes them, by their number and place.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

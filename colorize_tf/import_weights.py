@@ -15,6 +15,7 @@ from colorize_tf.config import RunConfig, save_config
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.families import FAMILIES
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.parsing import Parser
 from colorize_tf.quiet import load_tensorflow
 
 __all__ = ["main"]
@@ -22,7 +23,7 @@ __all__ = ["main"]
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.import_weights`."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m colorize_tf.import_weights",
         description="Makes a run of published weights of ECCV16 or SIGGRAPH17 (BSD-2-Clause, Zhang, Isola, Efros).",
         formatter_class=argparse.RawDescriptionHelpFormatter,

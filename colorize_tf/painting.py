@@ -16,6 +16,7 @@ from colorize_tf.edge.raster import ImageRaster
 from colorize_tf.edge.write import Picture, format_of, picture, write_photos
 from colorize_tf.errors import InputError, RunError
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.parsing import Parser
 from colorize_tf.predict import Run, RunColorizer, load_run
 from colorize_tf.translate import RunTranslator
 
@@ -24,7 +25,7 @@ __all__ = ["parser", "run"]
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.predict`."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m colorize_tf.predict",
         description="Colorizes photos with a trained run. For a run exported to a .tflite file there is `colorize`.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

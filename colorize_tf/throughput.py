@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from colorize_tf.datasets import Photos, open_source
 from colorize_tf.datasets.examine import JPEG
 from colorize_tf.datasets.reading import PhotoReader
 from colorize_tf.errors import InputError
+from colorize_tf.parsing import Parser
 from colorize_tf.pipeline import VIEWS, training_batches
 
 __all__ = ["bench", "main"]
@@ -57,7 +57,7 @@ def _bare_decoding(photos: Photos, batch: int) -> tf.data.Dataset:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line -> a table on stdout."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         "python -m colorize_tf.pipeline",
         description="Measures the input pipeline beside bare JPEG decoding.",
         epilog="example: python -m colorize_tf.pipeline bench folder:photos --sizes 128 256",

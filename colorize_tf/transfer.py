@@ -23,6 +23,7 @@ import numpy as np
 from colorize_tf.atomic import atomic_path, write_text
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.parsing import Parser
 from colorize_tf.predict import Run, load_run
 from colorize_tf.quiet import load_tensorflow
 from colorize_tf.summary import json_text
@@ -150,7 +151,7 @@ def draw(results: Sequence[Result], path: Path) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.transfer`."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m colorize_tf.transfer",
         description="Teaches labels of photos to the encoder of a run, and to others of the same network.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

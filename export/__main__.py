@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from colorize_tf.edge.card import Card, write_model
 from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.parsing import Parser
 from colorize_tf.quiet import hushed, load_tensorflow
 
 from .recipes import RECIPES, Recipe, find_recipe
@@ -34,7 +35,7 @@ RUNTIMES = {"tflite": ("ai-edge-litert", ("tensorflow", "tflite-runtime")), "onn
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m export`."""
     recipes = "\n".join(f"  {r.name:<16} {r.hardware}: {r.reason}" for r in RECIPES.values())
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m export",
         description="Turns a trained run into one file that colorizes anywhere, and tries it before it is written.",
         epilog=f"recipes:\n{recipes}\n\nexamples:\n"

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from colorize_tf.edge.card import Card, read_model
 from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.parsing import Parser
 from colorize_tf.quiet import hushed
 
 __all__ = ["main"]
@@ -25,7 +26,7 @@ COLUMNS = (
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m export compare`."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m export compare",
         description="Prints one table over model files: what their cards say or, with --data, what they do here.",
         epilog="example: python -m export compare model.tflite other.tflite --data folder:photos",

@@ -207,10 +207,12 @@ def test_words_that_make_no_sense_are_one_line(album, run, words, what):
 
 
 def test_unknown_flags_and_abbreviations_are_refused(album, run):
-    for words in (["--colour", "red"], ["--over"]):
-        with pytest.raises(SystemExit) as caught:
-            run(album / "a.jpg", *words)
-        assert caught.value.code == 2
+    for words, close in ((["--colour", "red"], ""), (["--over"], "--overwrite"), (["--qualty", "3"], "--quality")):
+        code, out, err = run(album / "a.jpg", *words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"error: command line: unknown name. Received: {words[0]}. ")
+        assert f"Did you mean {close}? Valid: " in err or not close
+    assert len(files(album)) == 5
 
 
 def test_hints_go_with_one_photo(album, run):

@@ -22,6 +22,7 @@ from colorize_tf.edge.raster import ImageRaster
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.edge.write import picture, write_photos
 from colorize_tf.errors import InputError
+from colorize_tf.parsing import Parser
 
 __all__ = ["measure", "run", "scene"]
 
@@ -32,12 +33,11 @@ EXAMPLE = "example:\n  colorize benchmark --megapixels 24 --threads 2"
 
 def run(argv: Sequence[str]) -> int:
     """Measures and prints a table, or JSON."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="colorize benchmark",
         description="Measures decoding, the network, fusion and encoding, each alone and all together.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--photo", metavar="FILE", help="a JPEG of your own (default: a generated one)")
     parser.add_argument(

@@ -25,6 +25,7 @@ from colorize_tf.edge.network import Options
 from colorize_tf.edge.photo import MAX_PIXELS
 from colorize_tf.edge.write import FORMATS
 from colorize_tf.errors import InputError, shorten
+from colorize_tf.parsing import Parser
 
 __all__ = ["run"]
 
@@ -46,12 +47,11 @@ METADATA = 64 << 20  # bytes that a photo may have besides its pixels
 
 def parser() -> argparse.ArgumentParser:
     """The options of `colorize`."""
-    out = argparse.ArgumentParser(
+    out = Parser(
         prog="colorize",
         description="Gives black-and-white photographs believable colour, offline.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     out.add_argument("photos", nargs="*", metavar="PHOTO", help="files, folders or patterns; - is standard input")
     where = out.add_argument_group("files")

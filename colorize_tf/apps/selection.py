@@ -101,12 +101,6 @@ def refuse_originals(job: Job) -> None:
         raise InputError("--output", "must not be the photo itself: originals stay as they are", str(job.source))
 
 
-def refuse_originals(job: Job) -> None:
-    """Raises an InputError if the place of the result is the photo itself, under whatever name."""
-    if is_there(job.target) and is_there(job.source) and job.target.samefile(job.source):
-        raise InputError("--output", "must not be the photo itself: originals stay as they are", str(job.source))
-
-
 def _matches(text: str) -> list[Path]:
     path = Path(text)
     if is_there(path):

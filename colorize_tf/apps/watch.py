@@ -16,8 +16,6 @@ __all__ = ["arrivals"]
 
 State = tuple[int, int]
 
-State = tuple[int, int]
-
 SETTLE = 1.0  # seconds between two looks; a file that is the same at both is taken to be complete
 
 

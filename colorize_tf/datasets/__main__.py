@@ -21,6 +21,7 @@ from colorize_tf.datasets.photos import FRACTIONS, Photos
 from colorize_tf.datasets.sources import MAX_BAD_SHARE, open_source
 from colorize_tf.errors import InputError, command_line, shorten
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.parsing import Parser
 from colorize_tf.quiet import load_tensorflow
 
 NEAR_GRAY = 5.0  # mean CIE chroma below which a photo teaches a network to stay gray
@@ -37,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top = Parser(
         "python -m colorize_tf.datasets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = top.add_subparsers(dest="command", required=True)
-    source = argparse.ArgumentParser(add_help=False)
+    source = Parser(add_help=False)
     source.add_argument("source", help="folder:PATH, tar:GLOB, tfrecord:GLOB, tfds:NAME or synthetic:COUNT")
 
     one = commands.add_parser("info", parents=[source], help="count photos, classes, splits and what is unusable")

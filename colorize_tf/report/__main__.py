@@ -5,7 +5,6 @@ python -m colorize_tf.report study
 
 from __future__ import annotations
 
-import argparse
 import base64
 import html
 import io
@@ -18,6 +17,7 @@ from PIL import Image
 
 from colorize_tf.atomic import write_text
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.parsing import Parser
 from colorize_tf.report import tables
 from colorize_tf.report.charts import curves, read_history
 
@@ -117,7 +117,7 @@ def markdown(study: Mapping[str, Any]) -> str:
 @command_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line -> the page and the tables, in the study's folder; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m colorize_tf.report",
         description="Writes comparison.html and comparison.md from the results of a study.",
         epilog="example: python -m colorize_tf.report study",

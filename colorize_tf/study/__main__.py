@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.parsing import Parser
 from colorize_tf.study.plan import MODELS, VARIANTS, entries
 from colorize_tf.study.study import Settings, Study
 from colorize_tf.study.training import Budget
@@ -28,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     variants = "\n".join(
         f"  {model}: {', '.join(shlex.quote(row) for row in rows)}" for model, rows in VARIANTS.items()
     )
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m colorize_tf.study",
         usage="%(prog)s --data SOURCE (--minutes N | --passes N) --out DIR [options] [-- options of train]",
         description="Trains networks alike, judges and exports them, and writes one page that compares them.",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorize_tf.config import RunConfig, unknown_key
-from colorize_tf.errors import InputError
+from colorize_tf.config import RunConfig
+from colorize_tf.errors import InputError, unknown_key
 from colorize_tf.flags import parse
 from colorize_tf.presets import PRESETS
 
