@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -302,10 +303,21 @@ def test_the_cache_is_written_once(photos, monkeypatch):
     assert_equal(before, first(stream(photos, cache=True, size=20), 2))
 
 
-def test_a_full_disk_is_told_before_anything_is_written(photos, monkeypatch):
-    usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    with pytest.raises(RunError, match="MiB left"):
+def test_the_cache_says_beforehand_how_large_it_is_and_where(photos, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path))
+    with caplog.at_level("INFO", "colorize_tf"):
+        stream(photos, cache=True, size=24, augment=Augment(crop=(0.6, 1.0)))
+    (kept,) = (tmp_path / "pixels").iterdir()
+    # 64x48 photos, for crops of 24 pixels at least: their shorter side is 24 / 0.6.
+    assert kept.stat().st_size == len(photos) * 3 * 40 * 53
+    said = [record.message for record in caplog.records if record.name.startswith("colorize_tf")]
+    assert said == [f"the pixels of 24 photos, 0.1 MiB, are kept in {kept}"]
+
+
+@pytest.mark.parametrize("free", [1000, 256 << 20])
+def test_a_full_disk_is_told_before_anything_is_written(free, photos, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(RunError, match=r"MiB left.* --no-cache"):
         stream(photos, cache=True, size=22)
 
 

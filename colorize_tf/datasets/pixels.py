@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ from colorize_tf.errors import RunError
 
 __all__ = ["PixelReader", "lab_to_bytes"]
 
+_SPARE = 256 << 20  # bytes to leave on the disk, for what a run writes besides
 _LONGEST = 2  # times the shorter side; of a panorama only the middle is kept
+
+_log = logging.getLogger(__name__)
 
 
 class PixelReader:
@@ -58,9 +62,11 @@ class PixelReader:
     def _write(self, photos: Photos, kind: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self._path.parent).free
-        if free < self._total:
-            need, have = (f"{count / (1 << 20):,.0f} MiB" for count in (self._total, free))
-            raise RunError(f"cache: needs {need}, but {self._path.parent} has {have} left")
+        need, spare, have = (f"{count / (1 << 20):,.1f} MiB" for count in (self._total, _SPARE, free))
+        if free < self._total + _SPARE:
+            rule = f"needs {need}, and {spare} for all else, but {self._path.parent} has {have} left"
+            raise RunError(f"--cache: {rule}. Make room there, or do without: --no-cache")
+        _log.info("the pixels of %s photos, %s, are kept in %s", photos.count, need, self._path)
         reader = PhotoReader(photos)
 
         def load(which: tf.Tensor) -> tf.Tensor:
