@@ -40,9 +40,9 @@ def colorized(content, format=None, quality=None, notes=None):
         def pictures():
             for photo in reader.photos(keep_deep=format in DEEP):
                 COLORIZER.colorize(photo.raster, space=photo.space)
+                yield picture(photo)
                 if notes is not None:
                     notes.extend(photo.notes)
-                yield picture(photo)
 
         write_photos(pictures(), out, format, COLORIZER.card, quality)
     return out.getvalue()

@@ -1,13 +1,16 @@
 """The mark that says where the colours come from, beside whatever else a file says."""
 
+import struct
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from PIL import PngImagePlugin
 
+from colorize_tf.apps.work import Settings, colorize_bytes
+from colorize_tf.edge.exif import updated_exif
 from colorize_tf.edge.provenance import SOURCE_TYPE, updated_xmp
 
-from .photo_files import camera_exif, colorized, gray, opened, saved, xmp
+from .photo_files import COLORIZER, colorized, gray, opened, saved, xmp
 
 
 def test_xmp_keeps_the_rest_and_says_one_thing_only():
@@ -33,10 +36,86 @@ def test_xmp_that_cannot_be_read_is_replaced(old):
     assert any(SOURCE_TYPE in e.attrib.values() for e in root.iter())
 
 
-def test_more_xmp_or_exif_than_a_jpeg_holds_does_not_lose_the_mark():
+def exif_of(size, thumbnail=0):
+    """A block of this size in all, with a maker's note as long as needed, and at its end maybe a thumbnail."""
+    rest = 2 + 12 + 4 + (2 + 24 + 4 if thumbnail else 0)
+    note = size - 6 - 8 - rest - thumbnail
+    second = 8 + 2 + 12 + 4 if thumbnail else 0
+    body = (
+        b"II*\0"
+        + struct.pack("<I", 8)
+        + struct.pack("<HHHII", 1, 0x927C, 7, note, 8 + rest)
+        + struct.pack("<I", second)
+    )
+    if thumbnail:
+        body += struct.pack("<HHHIIHHIII", 2, 0x0201, 4, 1, 8 + rest + note, 0x0202, 4, 1, thumbnail, 0)
+    body += b"N" * note
+    return b"Exif\0\0" + body + b"\xff\xd8".ljust(thumbnail, b"T")[:thumbnail]
+
+
+def xmp_of(size, inside=""):
+    head, tail = f'<rdf:RDF xmlns:x2="http://ns.adobe.com/xap/1.0/">{inside}<!--', "--></rdf:RDF>"
+    return head + "x" * (size - len(head) - len(tail)) + tail
+
+
+def jpeg_of(exif=b"", packet=None):
+    """The colorized JPEG of a PNG with these, and the notes."""
     text = PngImagePlugin.PngInfo()
-    text.add_itxt("XML:com.adobe.xmp", f"<rdf:RDF><!--{'x' * 70_000}--></rdf:RDF>")
-    content = saved(gray(), "PNG", pnginfo=text, exif=camera_exif() + bytes(70_000))
-    image = opened(colorized(content, "JPEG"))
+    if packet:
+        text.add_itxt("XML:com.adobe.xmp", packet)
+    notes = []
+    return opened(colorized(saved(gray(), "PNG", pnginfo=text, exif=exif), "JPEG", notes=notes)), notes
+
+
+@pytest.mark.parametrize(("size", "thumbnail"), [(64_952, 0), (65_533, 9_000), (70_000, 9_000)])
+def test_exif_that_a_jpeg_holds_without_its_thumbnail_is_kept(size, thumbnail):
+    block = exif_of(size, thumbnail)
+    assert len(block) == size
+    image, notes = jpeg_of(block)
+    exif = image.getexif()
+    assert notes == []
+    assert exif[0x927C] == b"N" * block.count(b"N")
+    assert exif[0x0131].startswith("colorize_tf")
+    assert (b"TTTT" in image.info["exif"]) is False
+
+
+@pytest.mark.parametrize("block", [exif_of(65_533), exif_of(80_000, 9_000)])
+def test_exif_beyond_that_is_left_out_with_a_note(block):
+    image, notes = jpeg_of(block)
+    assert notes == ["its EXIF is larger than the 65,533 bytes that fit and was left out"]
+    assert dict(image.getexif()).keys() >= {0x0112, 0x0131}
+    assert 0x927C not in image.getexif()
+
+
+def test_xmp_loses_its_thumbnails_before_all_the_rest():
+    thumbnails = f"<x2:Thumbnails><rdf:Alt>\n{'A' * 30_000}</rdf:Alt></x2:Thumbnails>"
+    image, notes = jpeg_of(packet=xmp_of(90_000, thumbnails))
+    assert (notes, "x" * 59_000 in xmp(image), "Thumbnails" in xmp(image)) == ([], True, False)
+    image, notes = jpeg_of(packet=xmp_of(65_100, thumbnails))
+    assert (notes, "Thumbnails" in xmp(image)) == ([], True)  # there is room for them
+    image, notes = jpeg_of(packet=xmp_of(65_504))
+    assert notes == ["its XMP is larger than the 65,504 bytes that fit and was left out"]
     assert SOURCE_TYPE in xmp(image)
-    assert image.getexif()[0x0131].startswith("colorize_tf")
+
+
+@pytest.mark.parametrize(
+    ("exif", "packet", "note"),
+    [
+        (b"Exif\0\0II*\0\xff\xff\xff\xff", None, "its EXIF is damaged and was left out"),
+        (None, b"x" * ((1 << 20) + 1), "its XMP is larger than 1,048,576 bytes and was left out"),
+        (None, xmp_of(500).encode("utf-16"), "its XMP is damaged, or not in UTF-8, and was left out"),
+        (None, b"no xml", "its XMP is damaged, or not in UTF-8, and was left out"),
+        (b"Exif\0\0", b"", None),
+    ],
+)
+def test_nothing_is_left_out_without_a_note(exif, packet, note):
+    notes = []
+    updated_exif(exif, "tool", (3, 4), notes=notes)
+    updated_xmp(packet, "tool", notes=notes)
+    assert notes == ([note] if note else [])
+
+
+def test_notes_of_the_writer_reach_the_result():
+    content, notes = saved(gray(), "PNG", exif=exif_of(80_000)), []
+    colorize_bytes(content, COLORIZER, Settings(), "JPEG", notes)
+    assert notes == ["its EXIF is larger than the 65,533 bytes that fit and was left out"]

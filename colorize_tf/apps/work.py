@@ -150,9 +150,8 @@ def _pictures(
         original = _copy(photo) if settings.side_by_side else None
         colorizer.colorize(photo.raster, settings.hints, photo.space)
         sizes.append(photo.size)
-        done = picture(photo, original)
-        notes += [note for note in photo.notes if note not in notes]
-        yield done
+        yield picture(photo, original)
+        notes += [note for note in photo.notes if note not in notes]  # when it was written, for that may add some
 
 
 def _copy(photo: Photo) -> Image.Image | np.ndarray[Any, Any] | None:

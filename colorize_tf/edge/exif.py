@@ -14,6 +14,7 @@ __all__ = ["PREFIX", "MalformedExif", "updated_exif"]
 PREFIX = b"Exif\0\0"
 ORIENTATION, SOFTWARE, EXIF_DIRECTORY = 0x0112, 0x0131, 0x8769
 WIDTH, HEIGHT = 0xA002, 0xA003  # in the EXIF directory
+THUMBNAIL, THUMBNAIL_LENGTH = 0x0201, 0x0202  # in the second directory: a JPEG's place and length
 ASCII, SHORT, LONG = 2, 3, 4
 
 
@@ -21,13 +22,29 @@ class MalformedExif(ValueError):
     """The block is not a TIFF structure."""
 
 
-def updated_exif(block: bytes | None, software: str, size: tuple[int, int]) -> bytes:
-    """The EXIF block with Software, Orientation = 1 and the size (width, height); a new one where there was none."""
-    if block:
+def updated_exif(
+    block: bytes | None,
+    software: str,
+    size: tuple[int, int],
+    most: int | None = None,
+    notes: list[str] | None = None,
+) -> bytes:
+    """The EXIF block with Software, Orientation = 1 and the size (width, height); a new one where there was none.
+
+    Where it gets longer than `most` bytes it is given up; that, or that it was damaged, is added to `notes`.
+    """
+    said = [] if notes is None else notes
+    tiff = (block or b"").removeprefix(PREFIX)
+    if tiff:
         try:
-            return PREFIX + _updated(block.removeprefix(PREFIX), software, size)
+            new = PREFIX + _updated(tiff, software, size)
+            if most and len(new) > most:
+                new = PREFIX + _updated(_without_thumbnail(tiff), software, size)
+            if not most or len(new) <= most:
+                return new
+            said.append(f"its EXIF is larger than the {most:,} bytes that fit and was left out")
         except (MalformedExif, struct.error):
-            pass
+            said.append("its EXIF is damaged and was left out")
     return PREFIX + _updated(b"II*\0\x08\0\0\0\0\0\0\0\0\0", software, size)
 
 
@@ -52,6 +69,23 @@ def _updated(tiff: bytes, software: str, size: tuple[int, int]) -> bytes:
     body += b"".join(entries[tag] for tag in sorted(entries))
     body += bytes(4)  # no further directory
     return bytes(body + text)
+
+
+def _without_thumbnail(tiff: bytes) -> bytes:
+    """The block as far as its thumbnail, if that comes last, as cameras write it; else all of it."""
+    order = "<" if tiff[:2] == b"II" else ">"
+    (first,) = struct.unpack_from(order + "I", tiff, 4)
+    (second,) = struct.unpack_from(order + "I", tiff, first + 2 + 12 * len(_directory(tiff, order, first)))
+    if not second:
+        return tiff
+    try:
+        entries = dict(_directory(tiff, order, second))
+        (start,) = struct.unpack(order + "I", entries[THUMBNAIL][8:])
+        (length,) = struct.unpack(order + "I", entries[THUMBNAIL_LENGTH][8:])
+    except (MalformedExif, struct.error, KeyError):
+        return tiff
+    is_last = not tiff[start + length :].strip(b"\0")
+    return tiff[:start] if is_last and tiff[start : start + 2] == b"\xff\xd8" else tiff
 
 
 def _directory(tiff: bytes, order: str, start: int) -> list[tuple[int, bytes]]:

@@ -33,9 +33,25 @@ def software(card: Card) -> str:
     return f"colorize_tf {__version__} ({card.name} {card.version})"
 
 
-def updated_xmp(packet: bytes | None, tool: str) -> bytes:
-    """The XMP packet with the mark in place of what it said about its source, tool and orientation."""
-    text = _readable(packet) or EMPTY
+def updated_xmp(packet: bytes | None, tool: str, most: int | None = None, notes: list[str] | None = None) -> bytes:
+    """The XMP packet with the mark in place of what it said about its source, tool and orientation.
+
+    Where it gets longer than `most` bytes it is given up, the thumbnails in it first; that, or that it could not be
+    read, is added to `notes`.
+    """
+    said = [] if notes is None else notes
+    text = _readable(packet, said)
+    if text:
+        new = _marked(text, tool)
+        if most and len(new) > most:
+            new = _marked(_without_thumbnails(text), tool)
+        if not most or len(new) <= most:
+            return new
+        said.append(f"its XMP is larger than the {most:,} bytes that fit and was left out")
+    return _marked(EMPTY, tool)
+
+
+def _marked(text: str, tool: str) -> bytes:
     text = _without(text, IPTC, "DigitalSourceType")
     text = _without(text, XMP, "CreatorTool")
     text = _without(text, TIFF, "Orientation")
@@ -47,19 +63,37 @@ def updated_xmp(packet: bytes | None, tool: str) -> bytes:
     return (head + mark + end + tail).encode()
 
 
-def _readable(packet: bytes | None) -> str | None:
-    if not packet or len(packet) > MOST:
+def _readable(packet: bytes | None, notes: list[str]) -> str | None:
+    if not packet:
+        return None
+    if len(packet) > MOST:
+        notes.append(f"its XMP is larger than {MOST:,} bytes and was left out")
         return None
     try:
         text = packet.decode()
     except UnicodeDecodeError:
+        text = ""
+    if "</rdf:RDF>" not in text:
+        notes.append("its XMP is damaged, or not in UTF-8, and was left out")
         return None
-    return text.strip("\0") if "</rdf:RDF>" in text else None
+    return text.strip("\0")
+
+
+def _without_thumbnails(text: str) -> str:
+    """The packet without pictures of the photo, which show it without its colour, and without room to grow."""
+    for prefix in _prefixes(text, XMP):
+        element = rf"{re.escape(prefix)}:Thumbnails"
+        text = re.sub(rf"<{element}\b.*?</{element}\s*>", "", text, flags=re.DOTALL)
+    return re.sub(r"\s+(?=<\?xpacket end)", "\n", text)
+
+
+def _prefixes(text: str, namespace: str) -> set[str]:
+    return set(re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{re.escape(namespace)}[\"']", text))
 
 
 def _without(text: str, namespace: str, name: str) -> str:
     """The packet without a property, as attribute or as element, under whatever prefix."""
-    for prefix in set(re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{re.escape(namespace)}[\"']", text)):
+    for prefix in _prefixes(text, namespace):
         property = rf"{re.escape(prefix)}:{name}"
         text = re.sub(rf"\s{property}\s*=\s*(?:\"[^\"]*\"|'[^']*')", "", text)
         text = re.sub(rf"<{property}(?:\s[^<>]*)?(?:/>|>[^<]*</{property}\s*>)", "", text)

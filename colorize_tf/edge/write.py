@@ -32,7 +32,8 @@ DEEP = ("PNG", "TIFF")  # those that hold 16 bits per colour
 SIDE = {"JPEG": 65_535, "WEBP": 16_383, "AVIF": 65_535, "HEIF": 65_535}  # the longest a format can count
 QUALITY = {"WEBP": 90, "AVIF": 85, "HEIF": 90}
 JPEG_QUALITY = (92, 85, 95)  # if the source was no JPEG, and the range in which the source's own is kept
-MOST_IN_SEGMENT = 65_000  # bytes of EXIF or XMP that a JPEG has room for
+# Bytes that a JPEG's segment has room for: 65,535 with its length in two, and before XMP a name in 29.
+MOST_EXIF, MOST_XMP = 65_533, 65_504
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Picture:
 
     pixels: Image.Image | Array
     metadata: Metadata
+    notes: list[str]  # gets what there is to say about the writing
     rows: Array | None = None  # of an image in RGBX, uint8 [H,W,4], where it lies in memory that way
 
     @property
@@ -72,7 +74,7 @@ def picture(photo: Photo, original: Image.Image | Array | None = None) -> Pictur
             whole = np.full_like(pixels, 65535)
             whole[..., :3] = original[..., None] if original.ndim == 2 else original
             pixels = np.concatenate([whole, pixels], 1)
-        return Picture(pixels, photo.metadata)
+        return Picture(pixels, photo.metadata, photo.notes)
     if not isinstance(photo.raster, ImageRaster):
         raise TypeError(f"a raster of {type(photo.raster).__name__} has no picture")
     image = coloured = photo.raster.result
@@ -87,7 +89,7 @@ def picture(photo: Photo, original: Image.Image | Array | None = None) -> Pictur
         both.paste(before.convert(image.mode), (0, 0))
         both.paste(image, (image.width, 0))
         image = both
-    return Picture(image, photo.metadata, photo.raster.rows if image is coloured else None)
+    return Picture(image, photo.metadata, photo.notes, photo.raster.rows if image is coloured else None)
 
 
 def write_photos(
@@ -107,11 +109,9 @@ def write_photos(
                     "--format", f"{format} counts up to {SIDE[format]} pixels", f"{width}×{height}", remedy
                 )
             tool = software(card)
-            exif = updated_exif(one.metadata.exif, tool, one.size)
-            xmp = updated_xmp(one.metadata.xmp, tool)
-            if format == "JPEG":
-                exif = exif if len(exif) <= MOST_IN_SEGMENT else updated_exif(None, tool, one.size)
-                xmp = xmp if len(xmp) <= MOST_IN_SEGMENT else updated_xmp(None, tool)
+            most_exif, most_xmp = (MOST_EXIF, MOST_XMP) if format == "JPEG" else (None, None)
+            exif = updated_exif(one.metadata.exif, tool, one.size, most_exif, one.notes)
+            xmp = updated_xmp(one.metadata.xmp, tool, most_xmp, one.notes)
             if format != "TIFF":
                 _write(one, target, format, exif, xmp, quality, threads)
                 continue
