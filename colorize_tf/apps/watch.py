@@ -24,6 +24,8 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
     if not folder.is_dir():
         raise InputError("--watch", "must be a folder", str(folder))
     place = Output(_output(folder, output), suffix)
+    home = folder.resolve()
+    apart = place.place is None or place.place.resolve().is_relative_to(home)  # `photos_in` knows these results
     print(f"watching {shorten(str(folder))}; Ctrl-C ends", file=sys.stderr, flush=True)
     seen: dict[Path, State] = {}
     taken: dict[Path, State] = {}
@@ -39,8 +41,8 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
             if seen.get(path) != state or taken.get(path) == state:
                 continue
             taken[path] = state
-            if job.target in present:
-                yield replace(job, problem=f"{shorten(str(path))}: would replace another photo, {job.target}")
+            if not apart and job.target.resolve().is_relative_to(home):
+                yield replace(job, problem=f"{shorten(str(path))}: its result would lie among the watched photos")
             elif owner != path:
                 problem = f"{shorten(str(path))}: its result would have the name of another's, that of {owner.name}"
                 yield replace(job, problem=problem)
