@@ -83,7 +83,23 @@ def float_edges(graph: Graph) -> list[Node]:
     # The last of the trunk are those whose outputs reach no other one.
     inner = [node for node in graph.nodes if after.issuperset(node.outputs) and before.issuperset(node.outputs)]
     weighing = [node for node in trunk if node not in inner and _becomes_weights(graph, node.outputs[0])]
-    return [node for node in graph.nodes if node.operator == "SOFTMAX" or node not in (*inner, *weighing)]
+    integer = [node for node in (*inner, *weighing) if node not in _entrance(graph, inner)]
+    return [node for node in graph.nodes if node.operator == "SOFTMAX" or node not in integer]
+
+
+def _entrance(graph: Graph, inner: Sequence[Node]) -> list[Node]:
+    """A first convolution that only depthwise ones read, those, and the pointwise ones after them.
+
+    They take differences of neighbours, which in a sky or another smooth place are smaller than a step of eight bits.
+    """
+    made = {i for node in inner for i in node.outputs}
+    entrance: list[Node] = []
+    for node in inner:
+        readers = graph.users.get(node.outputs[0], [])
+        first = node.operator == "CONV_2D" and node.inputs[0] not in made
+        if first and readers and all(reader.operator == "DEPTHWISE_CONV_2D" for reader in readers):
+            entrance += [node, *readers, *(last for reader in readers for last in graph.users[reader.outputs[0]])]
+    return entrance
 
 
 def _becomes_weights(graph: Graph, index: int) -> bool:
