@@ -183,7 +183,7 @@ def test_the_head_of_a_guided_network_stays_float() -> None:
     assert {kind for name, kind in kinds if name in ("DIV", "SOFTMAX", "LOGISTIC")} == {"FLOAT32"}
     assert ("RESIZE_BILINEAR", "INT8") in kinds
     convolutions = [graph.dtype(node.inputs[1]) for node in graph.nodes if node.operator == "CONV_2D"]
-    assert sorted(convolutions) == ["FLOAT32"] * 3 + ["INT8"] * 3  # logits, scores, expectation; the trunk
+    assert sorted(convolutions) == ["FLOAT32"] + ["INT8"] * 5  # the expectation; trunk, logits, scores
     assert {graph.dtype(index) for index in (*graph.inputs, *graph.outputs)} == {"FLOAT32"}
 
 
