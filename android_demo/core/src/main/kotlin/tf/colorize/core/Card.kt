@@ -48,9 +48,10 @@ data class Card(
                 throw ModelException(Reason.BAD_CARD, error.message ?: "")
             } ?: throw ModelException(Reason.BAD_CARD, "no object")
             val read = Values(values)
-            val contract = read.int("contract", null)
+            val contract = read.long("contract")
             if (contract < 1) throw ModelException(Reason.BAD_CARD, "contract: $contract")
             if (contract > CONTRACT) throw ModelException(Reason.NEWER_CONTRACT, "$contract")
+            read.rest()
             val height = read.optionalInt("height")
             val width = read.optionalInt("width")
             if ((height == null) != (width == null)) throw ModelException(Reason.BAD_CARD, "height, width: $height, $width")
@@ -76,6 +77,8 @@ data class Card(
     private class Values(private val values: Map<*, *>) {
         fun string(key: String, default: String?): String = of(key, default, values[key] as? String)
 
+        fun long(key: String): Long = of(key, null, values[key] as? Long)
+
         fun int(key: String, default: Int?): Int = of(key, default, whole(key))
 
         fun boolean(key: String): Boolean = of(key, false, values[key] as? Boolean)
@@ -86,7 +89,15 @@ data class Card(
             else -> of(key, null, whole(key))
         }
 
-        private fun whole(key: String) = (values[key] as? Double)?.takeIf { it == it.toInt().toDouble() }?.toInt()
+        /** What an app has no use for must be of its kind all the same. */
+        fun rest() {
+            of("training_data", "", values["training_data"] as? String)
+            if (values["twin"] != null) of("twin", null, values["twin"] as? String)
+            for (key in listOf("metrics", "verification")) of(key, emptyMap<String, Any?>(), values[key] as? Map<*, *>)
+            of("runtimes", emptyList<Any?>(), values["runtimes"] as? List<*>)
+        }
+
+        private fun whole(key: String) = (values[key] as? Long)?.takeIf { it == it.toInt().toLong() }?.toInt()
 
         private fun <T : Any> of(key: String, default: T?, found: T?): T =
             found ?: default?.takeIf { key !in values } ?: throw ModelException(Reason.BAD_CARD, "$key: ${values[key]}")

@@ -3,7 +3,11 @@ package tf.colorize.core
 /** The text is not JSON. */
 class MalformedJson(message: String) : IllegalArgumentException(message)
 
-/** JSON -> Map, List, String, Double, Boolean or null; strict, and of bounded depth, as cards come from anywhere. */
+/**
+ * JSON -> Map, List, String, Long, Double, Boolean or null; strict, and of bounded depth, as cards come from anywhere.
+ *
+ * A number is whole (Long) if it is written so: `256`, not `256.0`. One that no Long holds is a Double.
+ */
 fun parseJson(text: String): Any? = JsonReader(text).whole()
 
 private class JsonReader(private val text: String) {
@@ -97,11 +101,12 @@ private class JsonReader(private val text: String) {
         else -> fail("an escape")
     }
 
-    private fun number(): Double {
+    private fun number(): Number {
         val start = at
         while (at < text.length && text[at] in "+-.0123456789eE") at++
         val found = text.substring(start, at)
-        return found.takeIf { NUMBER.matches(it) }?.toDouble() ?: fail("a value")
+        if (!NUMBER.matches(found)) fail("a value")
+        return found.toLongOrNull() ?: found.toDouble()
     }
 
     private fun <T> word(word: String, value: T): T {

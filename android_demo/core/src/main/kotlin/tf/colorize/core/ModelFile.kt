@@ -26,7 +26,11 @@ class ModelFile private constructor(val content: ByteBuffer, val card: Card) {
             } ?: throw ModelException(ModelException.Reason.NO_CARD, "a TFLite file without its card")
             val text = ByteArray(place.last - place.first + 1)
             bytes.duplicate().position(place.first).get(text)
-            val card = Card.parse(text.decodeToString())
+            val card = try {
+                Card.parse(text.decodeToString(throwOnInvalidSequence = true))
+            } catch (_: CharacterCodingException) {
+                throw ModelException(ModelException.Reason.BAD_CARD, "not in UTF-8")
+            }
             if (checksum(bytes, place.first, text, card.sha256) != card.sha256) {
                 throw ModelException(ModelException.Reason.DAMAGED, "the checksum in the card is that of another file")
             }

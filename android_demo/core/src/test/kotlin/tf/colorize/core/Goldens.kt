@@ -50,7 +50,7 @@ object Goldens {
     fun hints(values: Any?): List<Hint> = values.list().map { value ->
         val hint = value.map()
         val (red, green, blue) = hint["colour"].list().map { it.int() }
-        Hint(hint["x"].float(), hint["y"].float(), red, green, blue, (hint["radius"] as Double?)?.toFloat())
+        Hint(hint["x"].float(), hint["y"].float(), red, green, blue, (hint["radius"] as Number?)?.toFloat())
     }
 }
 
@@ -102,9 +102,9 @@ fun Any?.map(): Map<*, *> = this as Map<*, *>
 
 fun Any?.list(): List<*> = this as List<*>
 
-fun Any?.int(): Int = (this as Double).toInt()
+fun Any?.int(): Int = (this as Number).toInt()
 
-fun Any?.float(): Float = (this as Double).toFloat()
+fun Any?.float(): Float = (this as Number).toFloat()
 
 /** Nested lists of numbers, in their order. */
 fun Any?.numbers(): FloatArray {
