@@ -29,7 +29,12 @@ TWO_SETS = {"data": "unpaired:synthetic:200|synthetic:200,seed=2", "batch": 1}
 FALLING = {"epochs": 200, "schedule": "linear", "decay_from": 101}
 CYCLES = {**FALLING, "best_metric": "val_cycle"}
 MANY_CLASSES = {**CYCLES, "learning_rate": 1e-4}
-TWO_PHASES = {"pretrain_epochs": 20, "warmup_epochs": 1}
+TWO_PHASES = {"epochs": 40, "pretrain_epochs": 20, "warmup_epochs": 1}
+# An hour is some thousand steps, of which a network makes nothing at the rates that papers give it for weeks.
+HURRIED = {"learning_rate": 1e-3}
+# The usual λ is for RGB. Differences of ab are a fraction of those, so that a discriminator that has hardly begun to
+# learn outweighs them: within minutes the colours are worse than none.
+FAITHFUL = {"l1_weight": 1000.0}
 
 
 @dataclass(frozen=True)
@@ -93,37 +98,77 @@ class Preset:
 
 
 def _presets(
-    network: str, summary: str, *, data: Mapping[str, Any] | None = None, train: Mapping[str, Any] | None = None
+    network: str,
+    summary: str,
+    *,
+    data: Mapping[str, Any] | None = None,
+    train: Mapping[str, Any] | None = None,
+    small: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[Preset]:
-    """The two presets of a network; `data` and `train` are the settings that its paper has and others have not."""
+    """The two presets of a network; `data` and `train` are the settings that its paper has and others have not.
+
+    `small` has what differs where there is but an hour of two cores: settings of the model, the data and the training.
+    """
+    given = small or {}
     model = FAMILIES[network](name=network)
     paper = RunConfig(network, model, DataConfig(**(data or {})), TrainConfig(**(train or {})))
     yield Preset(network, summary, paper)
-    small = dataclasses.replace(
+    hurried = dataclasses.replace(
         paper,
         preset=f"{network}-small",
-        model=dataclasses.replace(model, **model.SMALL),
+        model=dataclasses.replace(model, **model.SMALL, **given.get("model", {})),
         # Two cores decode and learn by turns: photos decoded once leave them to the learning.
-        data=dataclasses.replace(paper.data, batch=4 if paper.data.batch == 1 else 16, cache=True),
+        data=dataclasses.replace(
+            paper.data, **{"batch": 4 if paper.data.batch == 1 else 16, "cache": True, **given.get("data", {})}
+        ),
+        train=dataclasses.replace(paper.train, **given.get("train", {})),
     )
-    yield Preset(small.preset, f"{network} of {small.model.size}x{small.model.size}, for two cores", small)
+    yield Preset(hurried.preset, f"{network} of {hurried.model.size}x{hurried.model.size}, for two cores", hurried)
 
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for presets in (
         _presets("pix2pix-rgb", "pix2pix, gray replicated to RGB in, RGB out"),
-        _presets("pix2pix-lab", "conditional GAN in Lab: L in, ab out"),
+        _presets(
+            "pix2pix-lab",
+            "conditional GAN in Lab: L in, ab out",
+            small={"model": FAITHFUL, "train": {"pretrain_epochs": 50, "warmup_epochs": 5}},
+        ),
         _presets("autoencoder", "convolutional autoencoder, L in, ab out", train=PLAIN_ADAM),
         _presets("mobile", "the network that ships: small, fast, takes hints", data=AS_USED, train=LONG_CLASSES),
-        _presets("unet", "U-Net on an ImageNet encoder: L1, then adversarial", train=TWO_PHASES),
+        _presets(
+            "unet", "U-Net on an ImageNet encoder: L1, then adversarial", train=TWO_PHASES, small={"model": FAITHFUL}
+        ),
         _presets("dcgan", "conditional DCGAN with smoothed labels"),
         _presets("cyclegan", "two sets of pictures into each other", data=TWO_SETS, train=CYCLES),
         _presets("cyclegan-gray", "photos without colour into photos, unpaired", data={"batch": 1}, train=FALLING),
-        _presets("mcgan", "radar pictures or gray photos into colour, by class", data=CLASSES, train=MANY_CLASSES),
-        _presets("scgan", "colour and saliency together", train={"pretrain_epochs": 40, "epochs": 60}),
-        _presets("eccv16", "a distribution over 313 colours, rare ones favoured", train=ZHANG),
-        _presets("siggraph17", "L and hints in, ab out", train={"learning_rate": 1e-4, "beta_1": 0.9}),
+        _presets(
+            "mcgan",
+            "radar pictures or gray photos into colour, by class",
+            data=CLASSES,
+            train=MANY_CLASSES,
+            small={"data": {"batch": 4}, "train": {"learning_rate": 2e-4}},
+        ),
+        _presets(
+            "scgan",
+            "colour and saliency together",
+            train={"pretrain_epochs": 40, "epochs": 60},
+            small={"model": {"gan_weight": 0.005}},
+        ),
+        _presets(
+            "eccv16",
+            "a distribution over 313 colours, rare ones favoured",
+            train=ZHANG,
+            # PSNR would choose the palest epoch of a network that is made to dare.
+            small={"train": {**HURRIED, "schedule": "cosine", "best_metric": "g_loss"}},
+        ),
+        _presets(
+            "siggraph17",
+            "L and hints in, ab out",
+            train={"learning_rate": 1e-4, "beta_1": 0.9},
+            small={"data": {"hintless": 0.5}, "train": HURRIED},
+        ),
     )
     for preset in presets
 }

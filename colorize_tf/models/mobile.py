@@ -68,7 +68,7 @@ class Mobile(Pix2PixRGB):
     channels: ClassVar[tuple[int, int]] = (4, 2)
     discriminator_loss_weight: ClassVar[float] = 0.5
     multiple: ClassVar[int] = 32  # of the sides of the pictures that it can colorize
-    short_side: ClassVar[int] = 256  # of those it is meant for, whatever size it learnt on
+    short_side: int  # of those that it sees: what it learnt on larger pictures than icons holds for 256, too
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class Mobile(Pix2PixRGB):
         **kwargs: Any,
     ) -> None:
         self.alpha, self.width, self.balance, self.average = alpha, width, balance, average
+        self.short_side = 256 if size > 128 else size
         super().__init__(size=size, base_width=base_width, dropout=dropout, gan_loss=gan_loss, l1_weight=0.0, **kwargs)
         self.share, self.lively_share, self.temperature = share, lively_share, temperature
         self.colour_weight, self.gan_weight, self.picture_weight = colour_weight, gan_weight, picture_weight
