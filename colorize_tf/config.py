@@ -82,6 +82,7 @@ class TrainConfig(Checked):
     weight_decay: float = option(0.0, "share of the learning rate by which weights shrink at each step", low=0.0)
     schedule: str = option("constant", "how the learning rate falls, towards 0 at the last epoch", choices=SCHEDULES)
     decay_from: int = option(1, "epoch (counted from 1) from which the learning rate falls", low=1)
+    decay_until: int | None = option(None, "epoch at which it has fallen, if not the last; it stays there", low=1)
     pretrain_epochs: int = option(0, "first epochs, in the network's first phase: the L1 loss alone", low=0)
     warmup_epochs: int = option(0, "epochs after those, in which the discriminator alone learns", low=0)
     init_from: str | None = option(None, "run, checkpoint or weights file to start from")

@@ -68,7 +68,8 @@ def decay(train: TrainConfig, epoch: int) -> float:
 
     "linear" is that of the CycleGAN authors: it would be 0 in the epoch after the last.
     """
-    passed = max(0, epoch + 2 - train.decay_from) / max(1, train.epochs + 2 - train.decay_from)
+    last = train.decay_until or train.epochs
+    passed = max(0, min(epoch + 1, last) + 1 - train.decay_from) / max(1, last + 2 - train.decay_from)
     return {"constant": 1.0, "linear": 1.0 - passed, "cosine": (1.0 + math.cos(math.pi * passed)) / 2.0}[train.schedule]
 
 

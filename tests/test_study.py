@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import pytest
 
 from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
+from colorize_tf.phases import decay
 from colorize_tf.study.__main__ import main
 from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, phases, train_command
 from colorize_tf.study.results import best
-from colorize_tf.study.steps import StepFailed, Steps
+from colorize_tf.study.steps import StepFailed, Steps, commit
 from colorize_tf.study.training import Budget, train, trained
 
 # === Rows ===
@@ -63,10 +65,10 @@ def test_wrong_rows_are_refused(models: list[str], row: list[str], message: str)
 @pytest.mark.parametrize(
     ("model", "flags"),
     [
-        ("unet", ["--pretrain-epochs", "4", "--warmup-epochs", "1"]),  # 20 and 1 of 100
+        ("unet", ["--pretrain-epochs", "10", "--warmup-epochs", "1"]),  # 20 and 1 of 40
         ("scgan", ["--pretrain-epochs", "13"]),  # 40 of 60
-        ("mobile", ["--pretrain-epochs", "20", "--decay-from", "1"]),  # all of 100
-        ("cyclegan", ["--decay-from", "11"]),  # 101 of 200
+        ("mobile", ["--pretrain-epochs", str(NEVER), "--decay-from", "1", "--decay-until", "20"]),  # it has no other
+        ("cyclegan", ["--decay-from", "11", "--decay-until", "20"]),  # 101 of 200
         ("autoencoder", []),
     ],
 )
@@ -183,7 +185,7 @@ def test_minutes_are_cut_into_epochs_by_the_pace_of_a_trial(tmp_path: Path, monk
     trial, first = trainer.calls
     assert (flag(trial, "--pretrain-epochs"), flag(trial, "--warmup-epochs")) == ("0", "0")  # the dearer phase
     assert (flag(first, "--epochs"), flag(first, "--steps-per-epoch")) == ("20", "60")  # 20 x 60 x 0.5 s
-    assert flag(first, "--pretrain-epochs") == "4" and "--resume" not in first
+    assert flag(first, "--pretrain-epochs") == "10" and "--resume" not in first
     now = trained(tmp_path / "run")
     assert now is not None and (now.epochs, now.seconds) == (20, 600)
     train_step = Steps(tmp_path / "work").steps["train"]
@@ -207,12 +209,31 @@ def test_what_is_left_of_the_budget_is_used(tmp_path: Path, monkeypatch: pytest.
     assert {flag(call, "--steps-per-epoch") for call in trainer.calls[1:]} == {"60"}
 
 
+def test_epochs_beyond_the_plan_are_like_its_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(monkeypatch, pace=0.5)
+    (entry,) = entries(["mobile"], [])
+    steps = Steps(tmp_path / "work")
+    train(entry, steps, tmp_path / "run", None, [], Budget(minutes=10))
+    assert steps.steps["train"]["commit"] == commit()
+    trainer.pace = 0.25
+    monkeypatch.setattr("colorize_tf.study.training.commit", lambda: "another")
+    train(entry, steps, tmp_path / "run", None, [], Budget(minutes=20))
+    longer = parse([one for one in trainer.calls[-1] if one != "--resume"]).config.train
+    assert longer.epochs > 20 and longer.pretrain_epochs >= longer.epochs  # no adversary joins in
+    assert decay(longer, 25) == decay(longer, 19) == pytest.approx(decay(replace(longer, epochs=20), 19))
+    before = dict(steps.steps["train"])
+    assert before["commit"] == "another" and flag(before["command"], "--epochs") == str(longer.epochs)
+    monkeypatch.setattr("colorize_tf.study.training.commit", lambda: "a third")
+    train(entry, steps, tmp_path / "run", None, [], Budget(minutes=20))
+    assert steps.steps["train"] == before  # nothing was trained by that code
+
+
 def test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(monkeypatch, pace=0.5)
     (entry,) = entries(["mobile"], [])
     train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=3))
     (call,) = trainer.calls
-    assert (flag(call, "--epochs"), flag(call, "--pretrain-epochs")) == ("3", "3")
+    assert (flag(call, "--epochs"), flag(call, "--pretrain-epochs")) == ("3", str(NEVER))
     assert "--minutes" not in call and "--steps-per-epoch" not in call
     train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=3))
     assert len(trainer.calls) == 1

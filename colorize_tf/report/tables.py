@@ -183,15 +183,25 @@ def losses(study: Mapping[str, Any]) -> Table | None:
         if rows:
             cells.append([f"published: {theirs}", *(f"{LAB_STUDY[theirs][key]:.3f}" for key in keys)])
         for row in rows:
-            found = row["losses"]
+            found = _with_weight_100(row["losses"], row.get("l1_weight"))
             cells.append([row["name"], *(f"{found[key]:.3f}" if found.get(key) is not None else NONE for key in keys)])
     if not cells:
         return None
     note = (
         "Means over the last whole epoch of training. L1 is the mean absolute difference of ab/110 times 100, GAN the "
-        "cross entropy, in both; photos, sizes and lengths of training differ."
+        "cross entropy, in both, and G their sum, whatever weight L1 had in training; photos, sizes and lengths of "
+        "training differ."
     )
     return Table("Losses of the conditional GAN in Lab", note, ["training", "G", "L1 × 100", "GAN", "D"], cells)
+
+
+def _with_weight_100(losses: Mapping[str, float | None], weight: float | None) -> dict[str, float | None]:
+    """Losses of a training in which L1 had this weight -> what they would have been called had it had 100."""
+    l1 = losses.get("g_l1")
+    if not weight or l1 is None:
+        return dict(losses)
+    l1, gan = l1 * 100 / weight, losses.get("g_gan")
+    return {**losses, "g_l1": l1, "g_loss": l1 + (gan or 0.0)}
 
 
 def published() -> Table:

@@ -21,6 +21,7 @@ NEVER = 1_000_000  # epochs: longer than any training
 
 # Further rows that --variants adds beside a model, each as `--row` takes it.
 VARIANTS: Mapping[str, Sequence[str]] = {
+    "autoencoder": ("autoencoder-global=autoencoder --global-features",),
     "unet": (f"unet-l1=unet --pretrain-epochs {NEVER}", "unet-gan=unet --pretrain-epochs 0 --warmup-epochs 0"),
     "cyclegan": (
         "cyclegan-3=cyclegan --residual-blocks 3",
@@ -73,12 +74,14 @@ def phases(entry: Entry, epochs: int) -> list[str]:
     train = entry.paper.train
     share = epochs / train.epochs
     flags = []
-    if train.pretrain_epochs:
+    if train.pretrain_epochs >= train.epochs:  # the one phase it knows, however long it goes on
+        flags += ["--pretrain-epochs", str(NEVER)]
+    elif train.pretrain_epochs:
         flags += ["--pretrain-epochs", str(min(epochs, max(1, round(train.pretrain_epochs * share))))]
     if train.warmup_epochs:
         flags += ["--warmup-epochs", str(max(1, round(train.warmup_epochs * share)))]
     if train.schedule != "constant":
-        flags += ["--decay-from", str(1 + round((train.decay_from - 1) * share))]
+        flags += ["--decay-from", str(1 + round((train.decay_from - 1) * share)), "--decay-until", str(epochs)]
     return flags
 
 

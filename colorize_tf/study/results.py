@@ -41,6 +41,7 @@ def record(entry: Entry, folder: Path, run: Path, photos: int, batch: int, failu
         rows = _json(now.checkpoint / "progress.json")["rows"]
         ends = rows[-1] if rows else {}
         found["losses"] = {k: v for k, v in ends.items() if k.startswith(("g_", "d_"))}
+        found["l1_weight"] = ((_json(run / "config.json") or {}).get("model") or {}).get("l1_weight")
         found["exchange"] = {k: v for k, v in ends.items() if k == "val_cycle" or k.startswith("val_diversity")}
     if (judged := _json(folder / "evaluation" / "evaluation.json")) and _current(steps, "evaluate"):
         found |= {"protocol": judged["protocol"], **next(iter(judged["networks"].values()))}

@@ -162,7 +162,9 @@ class Study:
         now = trained(self._run(entry))
         if now is None:
             raise StepFailed("the training left no checkpoint")
-        return str(now.checkpoint if self.settings.weights == "last" else self._run(entry)), now.steps
+        # The way there and back says nothing of the colours: where it chooses, the best may be who changes least.
+        last = self.settings.weights == "last" or entry.paper.train.best_metric == "val_cycle"
+        return str(now.checkpoint if last else self._run(entry)), now.steps
 
     def _command(self, entry: Entry) -> list[str]:
         return train_command(entry, self._run(entry), self._data(entry), self.settings.common)

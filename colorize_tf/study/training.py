@@ -70,7 +70,7 @@ def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Seque
     plan = _plan(entry, steps, data, common, budget)
     cut = [] if plan.steps_per_epoch is None else ["--steps-per-epoch", str(plan.steps_per_epoch)]
     command = train_command(entry, run, data, [*common, *cut, *phases(entry, plan.epochs)])
-    epochs = plan.epochs
+    epochs, code = plan.epochs, commit()  # a training may outlast the commit that it runs
     while (left := _left(run, budget)) > 0:
         before = trained(run)
         if before is not None and before.epochs >= epochs:  # it was quicker than thought
@@ -82,7 +82,7 @@ def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Seque
         after = trained(run)
         if after is None or (before is not None and after.steps <= before.steps):
             raise StepFailed("the training ended without a further step")
-    steps.note("train", ["python", "-m", TRAIN, *command, "--epochs", str(epochs)], done=True, commit=commit())
+        steps.note("train", ["python", "-m", TRAIN, *command, "--epochs", str(epochs)], done=True, commit=code)
 
 
 def _left(run: Path, budget: Budget) -> float:
