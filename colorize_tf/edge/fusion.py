@@ -29,7 +29,7 @@ GUIDE_PIXELS = 2_000_000  # of the small copy of the photo, more or less
 EDGE_PIXELS = 1_000_000  # the edge-aware step works on at most so many
 SMALL = 100_000  # pixels below which threads cost more than they save
 BAND_ROWS, BAND_PIXELS = 192, 1_000_000  # rows whose chroma is widened together, fewer of a very wide photo
-STRIP_PIXELS = 262_144  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
+STRIP_PIXELS = 131_072  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
 
 
 @dataclass(frozen=True)

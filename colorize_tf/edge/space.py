@@ -83,6 +83,9 @@ class Tables:
     light: Array  # float32 [3, 256]: luminance that a code of red, green or blue contributes, ÷ green's weight, × STEPS
     gray_light: Array  # float32 [256]: the same for a neutral of this code
     gray_root: Array  # float32 [256]: CIE Lab's f of a neutral of this code
+    # Both for two neutrals next to each other, whose codes are read as one number of 16 bits: half as many look-ups.
+    light_pairs: Array  # complex64 [65536], of which the parts are the two values
+    root_pairs: Array  # complex64 [65536]
     root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
     # See `Strip._encode` for how these four belong together; indices of `up` and `green` are MOST larger than steps.
     red: Array  # uint32 [STEPS + 1]: luminance that the code below lacks | that code | its step to the next
@@ -130,10 +133,13 @@ class RgbSpace:
         ratio = self.weights[0] / green  # of a step of red to one of green, in luminance, near neutral colours
         gain = green / max(self.weights[2], 1e-3)  # the same of green to blue
         bias = np.clip(0.5 + gain * (wanted - code), 0.0, 255 / 256)
+        gray_light, gray_root = (gray / green * STEPS).astype(np.float32), lab_root(gray).astype(np.float32)
         return Tables(
             light=light.astype(np.float32),
-            gray_light=(gray / green * STEPS).astype(np.float32),
-            gray_root=lab_root(gray).astype(np.float32),
+            gray_light=gray_light,
+            gray_root=gray_root,
+            light_pairs=_pairs(gray_light),
+            root_pairs=_pairs(gray_root),
             root=lab_root(centre).astype(np.float32),
             red=_packed((cut, 0), (below, CODE_AT), (step, STEP_AT)),
             up=np.where((part > ratio / 2) & (part < (1 + ratio) / 2), 0xFFFFFFFF, 0).astype(np.uint32),
@@ -174,6 +180,12 @@ class RgbSpace:
         root *= np.float32(116.0)
         root -= np.float32(16.0)
         return root
+
+
+def _pairs(table: Array) -> Array:
+    """float32 [256] -> complex64 [65536]: its values for both bytes of a number, in the order they lie in memory."""
+    codes = np.arange(65536, dtype=np.uint16).view(np.uint8)
+    return np.asarray(table[codes].view(np.complex64))
 
 
 def _packed(*fields: tuple[Array, int]) -> Array:

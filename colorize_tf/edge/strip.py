@@ -30,7 +30,7 @@ class Strip:
     """Room for up to `size` pixels, and the arithmetic on it."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self.size = size = -(-size // 16) * 16  # rows that begin where a processor's registers like it
         self._shift = np.empty(2 * size, np.float32)
         self._xyz = np.empty((3, size), np.float32)
         self._linear = np.empty((3, size), np.float32)
@@ -84,8 +84,15 @@ class Strip:
     def _roots(self, tables: Tables, pixels: Array, light: Array, root: Array) -> None:
         """Codes -> luminance in green's unit, and CIE Lab's f of it."""
         if pixels.ndim == 2:
-            self._look_up(tables.gray_light, pixels, light)
-            np.take(tables.gray_root, self._place[: len(root)], out=root, mode="wrap")
+            even = pixels.size // 2 * 2
+            codes, pairs = pixels.reshape(-1), self._place[: even // 2]
+            np.copyto(pairs, codes[:even].view(np.uint16))
+            for double, single, out in (
+                (tables.light_pairs, tables.gray_light, light),
+                (tables.root_pairs, tables.gray_root, root),
+            ):
+                np.take(double, pairs, out=out[:even].view(np.complex64), mode="wrap")
+                out[even:] = single[codes[even:]]
             return
         self._look_up(tables.light[0], pixels[..., 0], light)
         for channel in (1, 2):
