@@ -39,8 +39,7 @@ def colorized(content, format=None, quality=None, notes=None):
 
         def pictures():
             for photo in reader.photos(keep_deep=format in DEEP):
-                COLORIZER.colorize(photo.raster, space=photo.space)
-                yield picture(photo)
+                yield picture(photo, fusion=COLORIZER.fusion(photo.raster, space=photo.space))
                 if notes is not None:
                     notes.extend(photo.notes)
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+import colorize_tf.edge.jpeg as jpeg
+import colorize_tf.edge.raster as raster
 from colorize_tf.edge.exif import updated_exif
 from colorize_tf.edge.photo import open_photo
 from colorize_tf.edge.provenance import SOURCE_TYPE
-from colorize_tf.edge.write import FORMATS
+from colorize_tf.edge.write import FORMATS, picture, write_photos
 from colorize_tf.errors import InputError
 
 from .photo_files import COLORIZER, KINDS, camera_exif, colorized, gray, luma, opened, rgb, saved, xmp
@@ -232,6 +234,34 @@ def test_floating_point_is_refused():
     image = Image.fromarray(np.zeros((9, 9), np.float32))
     with pytest.raises(InputError, match="whole numbers"):
         colorized(saved(image, "TIFF"))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGB, in place"])
+def test_colour_given_while_it_is_written_is_that_given_before(monkeypatch, mode, threads, format):
+    monkeypatch.setattr(jpeg, "SMALL", 1)
+    monkeypatch.setattr(jpeg, "MADE", 30_000)  # so that there are bands
+    monkeypatch.setattr(raster, "IN_PLACE", 1 if mode == "RGB, in place" else 10**9)
+    content = saved((gray if mode == "L" else rgb)(height=700), "PNG")
+    results = []
+    for later in (False, True):
+        with open_photo(content) as reader:
+            photo = next(reader.photos())
+        if photo.raster.rows is not None:
+            photo.raster.rows[:] = 0
+        fusion = COLORIZER.fusion(photo.raster, space=photo.space)
+        if not later:
+            fusion.run()
+        done = picture(photo, fusion=fusion if later else None)
+        out = io.BytesIO()
+        write_photos([done], out, format, COLORIZER.card, None, threads)
+        results.append(np.asarray(opened(out.getvalue()).convert("RGB")))
+        if later and format == "JPEG":  # nobody coloured the photo as a whole
+            assert (photo.raster.read(0, 700) == np.asarray(opened(content))).all()
+            assert photo.raster.rows is None or not photo.raster.rows.any()
+    assert (results[0] == results[1]).all()
+    assert (results[0][..., 0] != results[0][..., 2]).any()
 
 
 def test_more_pixels_than_a_format_counts():

@@ -86,8 +86,8 @@ def measure(content: bytes, colorizer: TfliteColorizer, repeat: int) -> dict[str
         fast = colorizer.with_options(Options(edges=edges))
         with open_photo(content) as opened:
             one = next(opened.photos())
-            fast.colorize(one.raster, (), one.space)
-            write_photos([picture(one)], out, "JPEG", colorizer.card, None, threads or available_threads())
+            done = picture(one, fusion=fast.fusion(one.raster, (), one.space))
+            write_photos([done], out, "JPEG", colorizer.card, None, threads or available_threads())
 
     def plain() -> None:
         with Image.open(io.BytesIO(content)) as image:

@@ -148,9 +148,9 @@ def _pictures(
 ) -> Iterator[Picture]:
     for photo in reader.photos(keep_deep=format in DEEP):
         original = _copy(photo) if settings.side_by_side else None
-        colorizer.colorize(photo.raster, settings.hints, photo.space)
+        fusion = colorizer.fusion(photo.raster, settings.hints, photo.space)
         sizes.append(photo.size)
-        yield picture(photo, original)
+        yield picture(photo, original, fusion)
         notes += [note for note in photo.notes if note not in notes]  # when it was written, for that may add some
 
 

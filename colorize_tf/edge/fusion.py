@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from colorize_tf.edge.raster import ArrayRaster, Raster, gray_of, resize
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.edge.strip import Strip
 
-__all__ = ["Chroma", "available_threads", "fuse", "fuse_raster", "pool"]
+__all__ = ["Chroma", "Fusion", "available_threads", "fuse", "fuse_raster", "pool"]
 
 Array = np.ndarray[Any, Any]
 
@@ -64,38 +64,89 @@ def fuse_raster(
     executor: Executor | None = None,
     small: Array | None = None,
 ) -> None:
-    """Reads the raster's pixels, and writes them back with colour; `edges` False leaves out the edge-aware step.
+    """Reads the raster's pixels, and writes them back with colour; for the arguments see `Fusion`."""
+    with nullcontext(executor) if executor else pool(threads, raster) as own:
+        Fusion(raster, chroma, edges, space, threads, own, small).run(own)
 
-    `small` is what the raster's `reduced` gave for GUIDE_PIXELS, where somebody asked before.
+
+class Fusion:
+    """A picture and its chroma, enlarged as far as is done at once; rows are coloured where and when they are wanted.
+
+    Args:
+        raster: the picture.
+        chroma: its colour.
+        edges: False leaves out the edge-aware step.
+        space: that of the picture's codes.
+        threads: to colour the whole in; as many as there are processors if not given.
+        executor: for the edge-aware step.
+        small: what the raster's `reduced` gave for GUIDE_PIXELS, where somebody asked before.
     """
-    if executor is None:
-        with pool(threads, raster) as own:
-            _fuse(raster, chroma, edges, space, own, small)
-    else:
-        _fuse(raster, chroma, edges, space, executor, small)
 
+    def __init__(
+        self,
+        raster: Raster,
+        chroma: Chroma,
+        edges: bool = True,
+        space: RgbSpace = SRGB,
+        threads: int | None = None,
+        executor: Executor | None = None,
+        small: Array | None = None,
+    ) -> None:
+        self._raster, self._space, self._threads = raster, space, threads
+        planes = np.ascontiguousarray(np.moveaxis(chroma.ab, -1, 0), np.float32)
+        self._covered = (chroma.height, chroma.width)
+        factor = _factor(chroma, raster) if edges else 1
+        if factor > 1:
+            small = raster.reduced(GUIDE_PIXELS, executor) if small is None else small
+            guide, self._covered = _guide(small, chroma, factor, space)
+            planes = joint_bilateral(planes, guide, factor, executor)
+        # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
+        self._planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
 
-def _fuse(
-    raster: Raster, chroma: Chroma, edges: bool, space: RgbSpace, executor: Executor | None, small: Array | None
-) -> None:
-    height, width = raster.height, raster.width
-    planes = np.ascontiguousarray(np.moveaxis(chroma.ab, -1, 0), np.float32)
-    covered = (chroma.height, chroma.width)
-    factor = _factor(chroma, raster) if edges else 1
-    if factor > 1:
-        small = raster.reduced(GUIDE_PIXELS, executor) if small is None else small
-        guide, covered = _guide(small, chroma, factor, space)
-        planes = joint_bilateral(planes, guide, factor, executor)
-    # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
-    planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
-    strip, band = max(1, STRIP_PIXELS // width), max(1, min(BAND_ROWS, BAND_PIXELS // width))
-    rows = -(-band // strip) * strip
+    def run(self, executor: Executor | None = None) -> None:
+        """Colours the raster."""
+        raster, strip = self._raster, self._strip_rows()
+        band = max(1, min(BAND_ROWS, BAND_PIXELS // raster.width))
+        rows = -(-band // strip) * strip
 
-    def work(top: int) -> None:
-        _band(raster, planes, covered, space, top, min(top + rows, height))
+        def work(top: int) -> None:
+            bottom = min(top + rows, raster.height)
+            out = raster.room(top, bottom)
+            self._colour(top, bottom, out)
+            raster.keep(top, bottom, out)
 
-    for _ in (executor.map if executor else map)(work, range(0, height, rows)):
-        pass
+        with nullcontext(executor) if executor else pool(self._threads, raster) as own:
+            for _ in (own.map if own else map)(work, range(0, raster.height, rows)):
+                pass
+
+    def rows(self, top: int, bottom: int) -> Array:
+        """Coloured rows of an 8-bit picture, uint8 [n,W,4], in memory that this thread's next call uses again."""
+        width = self._raster.width
+        out = Strip.of_this_thread(self._strip_rows() * width).band_room(bottom - top, width)
+        self._colour(top, bottom, out)
+        return out
+
+    def _strip_rows(self) -> int:
+        return max(1, STRIP_PIXELS // self._raster.width)
+
+    def _colour(self, top: int, bottom: int, out: Array) -> None:
+        """Rows top..bottom, with colour -> out [n,W,≥3]."""
+        raster, planes = self._raster, self._planes
+        width = raster.width
+        upper, share = positions(top, bottom, self._covered[0] / raster.height, planes.shape[1])
+        first, last = int(upper[0]), min(int(upper[-1]) + 2, planes.shape[1])
+        step = min(self._strip_rows(), bottom - top)
+        strip = Strip.of_this_thread(step * width)
+        rows = np.ascontiguousarray(planes[:, first:last].swapaxes(0, 1))  # [rows, 2, w]
+        room = strip.wide_room(4 * len(rows) * width)
+        wide = widen(rows, *positions(0, width, self._covered[1] / width, planes.shape[2]), room)
+        pixels = raster.read(top, bottom)
+        for start in range(0, bottom - top, step):
+            stop = min(start + step, bottom - top)
+            inner = upper[start:stop] - first
+            near = wide[inner[0] : inner[-1] + 2]
+            shift = blend_rows(near, inner - inner[0], share[start:stop], *strip.shift_room(stop - start, width))
+            strip.colour(self._space, pixels[start:stop], shift, out[start:stop])
 
 
 def available_threads() -> int:
@@ -135,24 +186,3 @@ def _guide(small: Array, chroma: Chroma, factor: int, space: RgbSpace) -> tuple[
     if covered != (rows, columns):
         luma = luma[mirror(np.arange(rows), covered[0])][:, mirror(np.arange(columns), covered[1])]
     return luma, covered
-
-
-def _band(raster: Raster, planes: Array, covered: tuple[float, float], space: RgbSpace, top: int, bottom: int) -> None:
-    """Colours rows top..bottom."""
-    width = raster.width
-    upper, share = positions(top, bottom, covered[0] / raster.height, planes.shape[1])
-    first, last = int(upper[0]), min(int(upper[-1]) + 2, planes.shape[1])
-    step = min(max(1, STRIP_PIXELS // width), bottom - top)
-    strip = Strip.of_this_thread(step * width)
-    rows = np.ascontiguousarray(planes[:, first:last].swapaxes(0, 1))  # [rows, 2, w]
-    room = strip.wide_room(4 * len(rows) * width)
-    wide = widen(rows, *positions(0, width, covered[1] / width, planes.shape[2]), room)
-    pixels = raster.read(top, bottom)
-    out = raster.room(top, bottom)
-    for start in range(0, bottom - top, step):
-        stop = min(start + step, bottom - top)
-        inner = upper[start:stop] - first
-        near = wide[inner[0] : inner[-1] + 2]
-        shift = blend_rows(near, inner - inner[0], share[start:stop], *strip.shift_room(stop - start, width))
-        strip.colour(space, pixels[start:stop], shift, out[start:stop])
-    raster.keep(top, bottom, out)

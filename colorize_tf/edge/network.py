@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from colorize_tf.edge import Hint
 from colorize_tf.edge.card import Card
-from colorize_tf.edge.fusion import GUIDE_PIXELS, Chroma, fuse_raster, pool
+from colorize_tf.edge.fusion import GUIDE_PIXELS, Chroma, Fusion, pool
 from colorize_tf.edge.prepare import paint_hints, prepare
 from colorize_tf.edge.raster import ArrayRaster, Raster
 from colorize_tf.edge.space import SRGB, RgbSpace
@@ -71,11 +72,20 @@ class NetworkColorizer(ABC):
 
     def colorize(self, raster: Raster, hints: Sequence[Hint] | None = None, space: RgbSpace = SRGB) -> None:
         """Colours a picture in its place."""
-        edges = self.options.edges
         with pool(self.threads, raster) as executor:
-            small = raster.reduced(GUIDE_PIXELS if edges else SEEN_PIXELS, executor)
-            chroma = self.chroma(raster, hints, space, small)
-            fuse_raster(raster, chroma, edges, space, self.threads, executor, small)
+            self._fusion(raster, hints, space, executor).run(executor)
+
+    def fusion(self, raster: Raster, hints: Sequence[Hint] | None = None, space: RgbSpace = SRGB) -> Fusion:
+        """A picture whose colour is known, and none of whose pixels has it yet."""
+        with pool(self.threads, raster) as executor:
+            return self._fusion(raster, hints, space, executor)
+
+    def _fusion(
+        self, raster: Raster, hints: Sequence[Hint] | None, space: RgbSpace, executor: Executor | None
+    ) -> Fusion:
+        edges = self.options.edges
+        small = raster.reduced(GUIDE_PIXELS if edges else SEEN_PIXELS, executor)
+        return Fusion(raster, self.chroma(raster, hints, space, small), edges, space, self.threads, executor, small)
 
     def chroma(
         self,

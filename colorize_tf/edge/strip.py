@@ -38,6 +38,7 @@ class Strip:
         self._knee = np.full(size, KNEE, np.float32)
         self._place = np.empty(size, np.int64)
         self._wide = np.empty(0, np.float32)
+        self._band = np.empty(0, np.uint8)
 
     @classmethod
     def of_this_thread(cls, size: int) -> Strip:
@@ -52,6 +53,13 @@ class Strip:
         if len(self._wide) < size:
             self._wide = np.empty(size, np.float32)
         return self._wide
+
+    def band_room(self, rows: int, width: int) -> Array:
+        """uint8 [rows,width,4] for the pixels of a band."""
+        size = rows * width * 4
+        if len(self._band) < size:
+            self._band = np.empty(size, np.uint8)
+        return self._band[:size].reshape(rows, width, 4)
 
     def shift_room(self, rows: int, width: int) -> tuple[Array, Array]:
         """float32 [rows,2,width] for the chroma of the next call, and as much again to make it with."""

@@ -14,9 +14,10 @@ from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, features
 from colorize_tf.edge import deep
 from colorize_tf.edge.card import Card
 from colorize_tf.edge.exif import updated_exif
+from colorize_tf.edge.fusion import Fusion
 from colorize_tf.edge.graft import graft_exif
 from colorize_tf.edge.icc import srgb_profile, through
-from colorize_tf.edge.jpeg import save_jpeg
+from colorize_tf.edge.jpeg import Rows, save_jpeg
 from colorize_tf.edge.modes import Metadata, Photo
 from colorize_tf.edge.provenance import software, updated_xmp
 from colorize_tf.edge.raster import ArrayRaster, ImageRaster
@@ -44,6 +45,7 @@ class Picture:
     metadata: Metadata
     notes: list[str]  # gets what there is to say about the writing
     rows: Array | None = None  # of an image in RGBX, uint8 [H,W,4], where it lies in memory that way
+    fusion: Fusion | None = None  # gives the pixels their colour, as long as they have none
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,8 +65,14 @@ def suffix_of(format: str) -> str:
     return "." + next((suffix for suffix, name in FORMATS.items() if name == format), "png")
 
 
-def picture(photo: Photo, original: Image.Image | Array | None = None) -> Picture:
-    """A coloured photo, its raster used up -> finished pixels; to the right of `original`, if that is given."""
+def picture(photo: Photo, original: Image.Image | Array | None = None, fusion: Fusion | None = None) -> Picture:
+    """A coloured photo, its raster used up -> finished pixels; to the right of `original`, if that is given.
+
+    With `fusion` the photo is still to be coloured: here, or if its pixels need nothing else, while it is written.
+    """
+    plain = photo.alpha is None and not photo.back and original is None and isinstance(photo.raster, ImageRaster)
+    if fusion and not plain:
+        fusion.run()
     if isinstance(photo.raster, ArrayRaster):
         parts = [photo.raster.result]
         if photo.alpha is not None:
@@ -89,7 +97,8 @@ def picture(photo: Photo, original: Image.Image | Array | None = None) -> Pictur
         both.paste(before.convert(image.mode), (0, 0))
         both.paste(image, (image.width, 0))
         image = both
-    return Picture(image, photo.metadata, photo.notes, photo.raster.rows if image is coloured else None)
+    rows = photo.raster.rows if image is coloured else None
+    return Picture(image, photo.metadata, photo.notes, rows, fusion if plain else None)
 
 
 def write_photos(
@@ -138,8 +147,10 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         pixels = _flattened(pixels)
         usual, low, high = JPEG_QUALITY
         own = min(max(metadata.quality, low), high) if metadata.quality else usual
-        save_jpeg(pixels, target, threads, one.rows, **options, exif=exif, xmp=xmp, quality=quality or own)
+        save_jpeg(pixels, target, threads, _rows(one, threads), **options, exif=exif, xmp=xmp, quality=quality or own)
         return
+    if one.fusion:
+        one.fusion.run()
     if format == "PNG":
         text = PngImagePlugin.PngInfo()
         text.add_itxt("XML:com.adobe.xmp", xmp.decode())
@@ -160,6 +171,14 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
     elif format in ("AVIF", "WEBP") and not features.check(format.lower()):
         raise InputError("--format", "this Pillow was built without it", format, "pip install -U Pillow")
     pixels.save(target, format=format, **options)
+
+
+def _rows(one: Picture, threads: int) -> Rows | None:
+    """What makes the rows of a JPEG, if not its image is to be taken."""
+    if one.fusion:  # band by band coloured, and encoded at once: never do all of its pixels lie in memory
+        return one.fusion.rows
+    array = one.rows
+    return None if array is None or threads < 2 else lambda top, bottom: array[top:bottom]
 
 
 def _flattened(image: Image.Image) -> Image.Image:
