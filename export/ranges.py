@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from ai_edge_litert.schema_py_generated import ActivationFunctionType
 
-from .flatbuffer import Graph
+from .flatbuffer import Graph, Node
 from .trace import of_one_shape, runs
 
 __all__ = ["calibrated", "drop_rare_values", "drop_what_relu_drops", "widen"]
 
 BINS = 2048
 STEPS = 255  # of 8 bits
+LETS_PASS = {ActivationFunctionType.RELU: (0.0, np.inf), ActivationFunctionType.RELU6: (0.0, 6.0)}
 SHARES = np.linspace(1.0, 0.3, 15)  # of either end of a range that are tried
 
 
@@ -39,23 +41,56 @@ def calibrated(content: bytes, samples: Sequence[Mapping[str, np.ndarray]]) -> G
 
 
 def drop_what_relu_drops(graph: Graph) -> None:
-    """Narrows the range of what only a ReLU reads, through a concatenation, to the part that it lets pass.
-
-    The quantizer gives all parts of a concatenation one scale. In a U-Net one part is a skip of the encoder, which
-    has other readers; the other is made by the decoder and often reaches far below zero, where the ReLU after the
-    concatenation cuts it off.
-    """
+    """Narrows the range of what only a ReLU reads, through a concatenation or a sum, to the part that it lets pass."""
     for node in graph.nodes:
-        if node.operator != "CONCATENATION":
+        if node.operator == "CONCATENATION":
+            _drop_before_joined(graph, node)
+        elif node.operator == "ADD" and node.options.fusedActivationFunction in LETS_PASS:
+            _drop_before_sum(graph, node)
+
+
+def _drop_before_joined(graph: Graph, node: Node) -> None:
+    """The quantizer gives all parts of a concatenation one scale.
+
+    In a U-Net one part is a skip of the encoder, which has other readers; the other is made by the decoder and often
+    reaches far below zero, where the ReLU after the concatenation cuts it off.
+    """
+    joined = node.outputs[0]
+    if joined in graph.outputs or any(user.operator != "RELU" for user in graph.users.get(joined, [])):
+        return
+    only_here = [i for i in node.inputs if graph.users[i] == [node] and not graph.constant(i)]
+    floor = min((_range(graph, i)[0] for i in node.inputs if i not in only_here), default=0.0)
+    for index in (*only_here, joined):
+        low, high = _range(graph, index)
+        _set_range(graph, index, max(low, min(floor, 0.0)), high)
+
+
+def _drop_before_sum(graph: Graph, node: Node) -> None:
+    """What one term of a sum says can no longer matter where the other, even at its extreme, is cut off with it.
+
+    A global feature, added to all places at once, often reaches far beyond: its steps would tint the whole picture.
+    """
+    floor, ceiling = LETS_PASS[node.options.fusedActivationFunction]
+    for index, other in (node.inputs, reversed(node.inputs)):
+        lowest, highest = _range(graph, other)
+        if lowest == highest:  # not measured: a constant
             continue
-        joined = node.outputs[0]
-        if joined in graph.outputs or any(user.operator != "RELU" for user in graph.users.get(joined, [])):
-            continue
-        only_here = [i for i in node.inputs if graph.users[i] == [node] and not graph.constant(i)]
-        floor = min((_range(graph, i)[0] for i in node.inputs if i not in only_here), default=0.0)
-        for index in (*only_here, joined):
-            low, high = _range(graph, index)
-            _set_range(graph, index, max(low, min(floor, 0.0)), high)
+        for source in _same_values(graph, index, node):
+            low, high = _range(graph, source)
+            _set_range(graph, source, max(low, min(floor - highest, 0.0)), min(high, max(ceiling - lowest, 0.0)))
+
+
+def _same_values(graph: Graph, index: int, reader: Node) -> list[int]:
+    """A tensor and those it was reshaped from, as far as nothing but `reader`, or the reshaping, reads them."""
+    found: list[int] = []
+    makers = {node.outputs[0]: node for node in graph.nodes}
+    while graph.users.get(index) == [reader] and index not in graph.outputs and not graph.constant(index):
+        found.append(index)
+        maker = makers.get(index)
+        if maker is None or maker.operator != "RESHAPE":
+            break
+        index, reader = maker.inputs[0], maker
+    return found
 
 
 def drop_rare_values(

@@ -192,6 +192,27 @@ def test_a_range_does_not_span_what_the_relu_cuts_off() -> None:
     assert span(graph, joined.outputs[0])[0] == pytest.approx(skip)
 
 
+def with_scene(luma: Any) -> Any:
+    x = trunk(luma)
+    # Of what the whole picture says, most is far beyond what a ReLU of 6 leaves of the sum.
+    scene = layers.Dense(8, kernel_initializer=keras.initializers.RandomNormal(stddev=60.0, seed=1))(
+        layers.GlobalAveragePooling2D(keepdims=True)(x)
+    )
+    x = layers.ReLU(6.0)(layers.Conv2D(8, 1)(x) + scene)
+    return layers.Conv2D(2, 1)(layers.Conv2D(8, 3, padding="same", activation="relu")(x))
+
+
+def test_a_term_has_no_range_beyond_what_its_sum_is_cut_to() -> None:
+    graph = calibrated(float_file(with_scene), samples())
+    (total,) = (node for node in graph.nodes if node.operator == "ADD")
+    scene, local = sorted(total.inputs, key=lambda index: span(graph, index)[0])
+    wide, (low, high) = span(graph, scene), span(graph, local)
+    assert wide[0] < -high - 6 and wide[1] > 6 - low + 6  # else this test would prove nothing
+    drop_what_relu_drops(graph)
+    assert span(graph, scene) == pytest.approx((-high, 6 - low))
+    assert span(graph, local) == pytest.approx((low, high))
+
+
 def test_a_range_is_narrowed_to_the_values_there_are() -> None:
     content = float_file(u_net)
     graph = calibrated(content, samples())
