@@ -25,7 +25,13 @@ fun openChecked(wanted: Accelerator, key: String, memory: ParityMemory, open: (A
         candidate?.close()
         throw failure
     }
-    val holds = candidate != null && attempt { Parity.holds(candidate, reference) } == true
+    val holds = try {
+        candidate != null && attempt { Parity.holds(candidate, reference) } == true
+    } catch (failure: Throwable) { // of memory, say
+        candidate?.close()
+        reference.close()
+        throw failure
+    }
     // A model that cannot even be opened today may be opened tomorrow, so only a comparison is remembered.
     if (candidate != null) memory.keep("$key/$wanted", holds)
     if (candidate != null && holds) {

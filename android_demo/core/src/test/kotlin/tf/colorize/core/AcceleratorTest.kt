@@ -65,6 +65,22 @@ class AcceleratorTest {
         assertEquals(Accelerator.CPU to true, found.accelerator to found.fellBack)
     }
 
+    @Test fun withoutMemoryForTheComparisonBothAreClosed() {
+        val closed = ArrayList<Accelerator>()
+        assertThrows(OutOfMemoryError::class.java) {
+            openChecked(Accelerator.GPU, "model", memory) { accelerator ->
+                object : Colorizer by Tinted(accelerator, 0f) {
+                    override fun chroma(small: Small, hints: List<Hint>, vivid: Float, levels: Boolean) = throw OutOfMemoryError()
+                    override fun close() {
+                        closed.add(accelerator)
+                    }
+                }
+            }
+        }
+        assertEquals(listOf(Accelerator.GPU, Accelerator.CPU), closed)
+        assertTrue(memory.kept.isEmpty())
+    }
+
     @Test fun bothLimitsBite() {
         // Of the built-in picture's 192² pixels: all of them a little off, or few of them far off.
         assertTrue(Parity.holds(Tinted(Accelerator.GPU, 0f), Tinted(Accelerator.CPU, 0f)))
