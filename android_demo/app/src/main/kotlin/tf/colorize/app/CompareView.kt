@@ -76,7 +76,7 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         detail = state.detail
         tool = state.tool
         split = state.split
-        hints = state.hints
+        hints = if (state.card?.hints == false) emptyList() else state.hints // that model takes none
         spoken.show(state)
         describe()
         if (another) place.whole()
@@ -190,25 +190,26 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
 
     override fun onTouchEvent(event: MotionEvent): Boolean {
         if (photo == null) return false
-        pinch.onTouchEvent(event)
-        if (pinch.isInProgress || event.pointerCount > 1) {
-            dragged = NOTHING
-            draggedTo = null
-            return true
-        }
         if (event.actionMasked == MotionEvent.ACTION_DOWN) dragged = touched(event.x, event.y)
-        gestures.onTouchEvent(event)
+        if (event.pointerCount > 1 || event.actionMasked == MotionEvent.ACTION_CANCEL) letGo()
+        pinch.onTouchEvent(event)
+        gestures.onTouchEvent(event) // of a second finger too, or a quick pinch would be taken for a tap
         when (event.actionMasked) {
             MotionEvent.ACTION_MOVE -> drag(event)
             MotionEvent.ACTION_UP -> drop()
-            MotionEvent.ACTION_CANCEL -> draggedTo = null
         }
         return true
     }
 
+    private fun letGo() {
+        dragged = NOTHING
+        draggedTo = null
+        invalidate()
+    }
+
     private fun touched(x: Float, y: Float): Int = when (tool) {
         Tool.COMPARE -> if (abs(x - lineAt()) < REACH * density) LINE else NOTHING
-        Tool.HINT -> hints.indices.firstOrNull {
+        Tool.HINT -> hints.indices.lastOrNull { // the one on top
             val (hintX, hintY) = place.onView(hints[it].x, hints[it].y)
             hypot(x - hintX, y - hintY) < REACH * density
         } ?: NOTHING
@@ -226,10 +227,8 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
     private fun drop() {
         val index = dragged
         val to = draggedTo
-        dragged = NOTHING
-        draggedTo = null
+        letGo()
         if (index >= 0 && to != null) place.onPhoto(to.first, to.second)?.let { actions?.moveHint(index, it.first, it.second) }
-        invalidate()
     }
 
     override fun performClick(): Boolean = super.performClick()

@@ -71,6 +71,13 @@ class DetailTest {
         assertNull(stage.state.detail)
     }
 
+    @Test fun aQuickPinchSetsNoHint() = Stage().use { stage ->
+        stage.launch().opened().click(R.id.hint)
+        stage.drawn()
+        pinchOpen(stage.view(R.id.compare))
+        assertEquals(emptyList<Any>(), stage.state.hints)
+    }
+
     @Test fun aTurnedPhotoIsCutWhereItIsSeen() = Stage().use { stage ->
         val photo = stage.photos.take(stage.photo("turned.jpg", turned()))
         val whole = stage.photos.decode(photo).bitmap
