@@ -18,7 +18,7 @@ from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.phases import decay
 from colorize_tf.study.__main__ import main
-from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, phases, train_command
+from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, left_out, phases, train_command
 from colorize_tf.study.results import best
 from colorize_tf.study.steps import StepFailed, Steps, commit
 from colorize_tf.study.training import Budget, train, trained
@@ -75,6 +75,23 @@ def test_wrong_rows_are_refused(models: list[str], row: list[str], message: str)
 def test_phases_keep_their_shares(model: str, flags: list[str]) -> None:
     (entry,) = entries([model], [])
     assert phases(entry, 20) == flags
+
+
+@pytest.mark.parametrize(
+    ("row", "epochs", "lengths", "told"),
+    [
+        ("unet", 1, ("0", "0"), "--passes 1 leaves no epoch for --pretrain-epochs and --warmup-epochs"),
+        ("unet", 2, ("1", "0"), "--passes 2 leaves no epoch for --warmup-epochs"),
+        ("unet", 3, ("1", "1"), None),  # a half of three is two: the last would have none
+        ("unet --pretrain-epochs=0 --warmup-epochs 0", 1, ("0", "0"), None),  # as it was asked for
+        ("pix2pix-lab", 40, ("20", "2"), None),
+    ],
+)
+def test_the_last_phase_is_reached(row: str, epochs: int, lengths: tuple[str, str], told: str | None) -> None:
+    (entry,) = entries([], [f"row={row}"])
+    flags = phases(entry, epochs)
+    assert (flag(flags, "--pretrain-epochs"), flag(flags, "--warmup-epochs")) == lengths
+    assert left_out(entry, epochs) == told
 
 
 # === Child processes ===
@@ -237,6 +254,16 @@ def test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--minutes" not in call and "--steps-per-epoch" not in call
     train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=3))
     assert len(trainer.calls) == 1
+
+
+def test_too_few_passes_are_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = Trainer(monkeypatch, pace=0.5)
+    (entry,) = entries(["scgan"], [])
+    train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=1))
+    assert flag(trainer.calls[0], "--pretrain-epochs") == "0"
+    assert capsys.readouterr().err == "scgan: --passes 1 leaves no epoch for --pretrain-epochs\n"
 
 
 def test_a_training_that_gets_nowhere_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

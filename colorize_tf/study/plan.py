@@ -12,7 +12,7 @@ from colorize_tf.errors import InputError, unknown_key
 from colorize_tf.flags import parse
 from colorize_tf.presets import PRESETS
 
-__all__ = ["EPOCHS", "MODELS", "VARIANTS", "Entry", "entries", "phases", "train_command"]
+__all__ = ["EPOCHS", "MODELS", "VARIANTS", "Entry", "entries", "left_out", "phases", "train_command"]
 
 SMALL = "-small"
 MODELS = tuple(name.removesuffix(SMALL) for name in PRESETS if name.endswith(SMALL))
@@ -72,17 +72,36 @@ def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = Fals
 def phases(entry: Entry, epochs: int) -> list[str]:
     """The options that divide `epochs` into phases as the preset divides its own."""
     train = entry.paper.train
-    share = epochs / train.epochs
-    flags = []
-    if train.pretrain_epochs >= train.epochs:  # the one phase it knows, however long it goes on
-        flags += ["--pretrain-epochs", str(NEVER)]
-    elif train.pretrain_epochs:
-        flags += ["--pretrain-epochs", str(min(epochs, max(1, round(train.pretrain_epochs * share))))]
-    if train.warmup_epochs:
-        flags += ["--warmup-epochs", str(max(1, round(train.warmup_epochs * share)))]
+    flags = [word for flag, length in _divided(entry, epochs).items() for word in (flag, str(length))]
     if train.schedule != "constant":
-        flags += ["--decay-from", str(1 + round((train.decay_from - 1) * share)), "--decay-until", str(epochs)]
+        begins = 1 + round((train.decay_from - 1) * epochs / train.epochs)
+        flags += ["--decay-from", str(begins), "--decay-until", str(epochs)]
     return flags
+
+
+def left_out(entry: Entry, epochs: int) -> str | None:
+    """What phases of its preset a training of so many epochs lacks, in one line; None if it has them all."""
+    chosen = {word.partition("=")[0] for word in entry.flags}
+    missing = [flag for flag, length in _divided(entry, epochs).items() if not length and flag not in chosen]
+    return f"--passes {epochs} leaves no epoch for {' and '.join(missing)}" if missing else None
+
+
+def _divided(entry: Entry, epochs: int) -> dict[str, int]:
+    """How many of `epochs` each phase before the last has, by its option: as the preset, but the last has one or more.
+
+    Where there are fewer epochs than phases, the last goes before the first, and that before the second.
+    """
+    train = entry.paper.train
+    if train.pretrain_epochs >= train.epochs:  # the one phase it knows, however long it goes on
+        return {"--pretrain-epochs": NEVER}
+    given = {"--pretrain-epochs": train.pretrain_epochs, "--warmup-epochs": train.warmup_epochs}
+    lengths = {flag: length for flag, length in given.items() if length}
+    divided, room = {}, epochs - 1
+    for later, (flag, length) in zip(reversed(range(len(lengths))), lengths.items(), strict=True):
+        most = min(room, max(1, room - later))  # one for each that follows, if there are so many
+        divided[flag] = min(most, max(1, round(length * epochs / train.epochs)))
+        room -= divided[flag]
+    return divided
 
 
 def train_command(entry: Entry, out: Path, data: str | None, common: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from colorize_tf.atomic import write_text
 from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
-from colorize_tf.study.plan import EPOCHS, NEVER, Entry, phases, train_command
+from colorize_tf.study.plan import EPOCHS, NEVER, Entry, left_out, phases, train_command
 from colorize_tf.study.steps import StepFailed, Steps, commit
 
 __all__ = ["Budget", "Trained", "train", "trained"]
@@ -68,6 +69,8 @@ def trained(run: Path) -> Trained | None:
 def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Sequence[str], budget: Budget) -> None:
     """Trains a row until its budget is used up, going on where it stood; StepFailed if a training fails."""
     plan = _plan(entry, steps, data, common, budget)
+    if told := left_out(entry, plan.epochs):
+        print(f"{entry.name}: {told}", file=sys.stderr)
     cut = [] if plan.steps_per_epoch is None else ["--steps-per-epoch", str(plan.steps_per_epoch)]
     command = train_command(entry, run, data, [*common, *cut, *phases(entry, plan.epochs)])
     epochs, code = plan.epochs, commit()  # a training may outlast the commit that it runs
