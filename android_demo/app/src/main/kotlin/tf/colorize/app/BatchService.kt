@@ -18,7 +18,6 @@ import tf.colorize.core.Options
 import tf.colorize.core.Watch
 import tf.colorize.core.colorize
 import java.util.UUID
-import java.util.concurrent.CancellationException
 import java.util.concurrent.atomic.AtomicBoolean
 
 /**
@@ -30,7 +29,7 @@ class BatchService : Service() {
     private class Running(val id: String, val photos: List<Uri>, from: Progress) {
         val cancelled = AtomicBoolean()
         @Volatile var progress = from
-        val batch: Batch get() = Batch(progress.done, photos.size, progress.failed)
+        val batch: Batch get() = Batch(progress.done, photos.size, progress.failed, lacking = progress.lacking)
     }
 
     private val running = ArrayList<Running>()
@@ -52,8 +51,11 @@ class BatchService : Service() {
     /** False if there is nothing to do: the batch has ended, was cancelled, or may not run now. */
     private fun begin(id: String, intent: Intent, flags: Int): Boolean {
         val known = records.find(id)
-        if (known == null && flags and START_FLAG_REDELIVERY != 0) return false
         val photos = intent.clipData?.let { clip -> List(clip.itemCount) { clip.getItemAt(it).uri } }.orEmpty()
+        if (known == null && flags and START_FLAG_REDELIVERY != 0) {
+            release(photos)
+            return false
+        }
         val batch = Running(id, photos, (known ?: Progress()).again(photos.size))
         running.add(batch)
         notifications.createNotificationChannel(
@@ -65,8 +67,7 @@ class BatchService : Service() {
             end(batch)
             return false
         }
-        // What the system gave up delivering has no use for its record.
-        if (known == null) records.forget(records.ids - running.map { it.id }.toSet())
+        if (known == null) forgetOthers()
         records.begin(id, batch.progress)
         report(batch)
         work(batch, graph.model.state.choice, optionsOf(intent))
@@ -79,17 +80,12 @@ class BatchService : Service() {
         for (uri in batch.photos.drop(batch.progress.done)) {
             graph.engine.submit { access ->
                 if (cancelled.get()) return@submit
-                val failed = try {
-                    colorize(uri, { !cancelled.get() }, access, choice, options)
-                    false
-                } catch (_: CancellationException) {
-                    return@submit
-                } catch (_: Exception) {
-                    true
-                } catch (_: OutOfMemoryError) {
-                    true
+                var next: Progress? = null
+                guarded({ next = batch.progress.next(failed = true) }) {
+                    val written = colorize(uri, { !cancelled.get() }, access, choice, options)
+                    next = batch.progress.next(failed = false, lacks = written.leftOut.isNotEmpty())
                 }
-                batch.progress = batch.progress.next(failed)
+                batch.progress = next ?: return@submit
                 records.advance(batch.id, batch.progress)
                 report(batch)
             }
@@ -97,10 +93,10 @@ class BatchService : Service() {
         graph.engine.submit { graph.main.execute { end(batch) } }
     }
 
-    private fun colorize(uri: Uri, watch: Watch, access: Engine.Access, choice: Choice, options: Options) {
+    private fun colorize(uri: Uri, watch: Watch, access: Engine.Access, choice: Choice, options: Options): Written {
         val file = graph.photos.take(uri, "batch")
         try {
-            graph.photos.decode(file).use { raster ->
+            return graph.photos.decode(file).use { raster ->
                 val colorizer = access.open(choice).colorizer
                 colorizer.colorize(raster, options = options, workers = graph.engine.workers, watch = watch)
                 graph.photos.save(file, raster, colorizer.card)
@@ -120,10 +116,25 @@ class BatchService : Service() {
     private fun end(batch: Running) {
         if (!running.remove(batch)) return // its time was over
         records.forget(setOf(batch.id))
+        release(batch.photos)
         if (running.isNotEmpty()) return
         stopForeground(STOP_FOREGROUND_DETACH) // what it came to stays readable
         show(batch.batch.copy(over = true))
         stopIfIdle()
+    }
+
+    /** What the system gave up delivering has no use for its record, nor for the right to read its photos. */
+    private fun forgetOthers() {
+        records.forget(records.ids - running.map { it.id }.toSet())
+        release(contentResolver.persistedUriPermissions.map { it.uri } - running.flatMap { it.photos }.toSet())
+    }
+
+    /** Gives back the right to read [photos] that was asked for beyond the process, where there is one. */
+    private fun release(photos: List<Uri>) {
+        val kept = contentResolver.persistedUriPermissions.map { it.uri }.toSet()
+        for (uri in photos.filter(kept::contains)) {
+            contentResolver.releasePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        }
     }
 
     /** Of the latest start, so that a batch that is just being asked for is not lost. */
@@ -164,7 +175,9 @@ class BatchService : Service() {
             .setContentTitle(getString(R.string.batch))
             .setContentText(textOf(this, batch))
             .setContentIntent(open)
+            .setCategory(Notification.CATEGORY_PROGRESS)
             .setOngoing(!batch.over)
+            .setAutoCancel(batch.over)
             .setOnlyAlertOnce(true)
         if (!batch.over) {
             val cancel = PendingIntent.getService(this, 1, Intent(this, BatchService::class.java).setAction(CANCEL), flags)
@@ -200,7 +213,8 @@ class BatchService : Service() {
                 batch.done < batch.of -> R.string.batch_stopped
                 else -> R.string.batch_over
             }
-            return context.getString(text, batch.done, batch.of, batch.failed)
+            val lacking = if (batch.lacking > 0) " " + context.getString(R.string.batch_left_out, batch.lacking) else ""
+            return context.getString(text, batch.done, batch.of, batch.failed) + lacking
         }
     }
 }

@@ -2,6 +2,7 @@ package tf.colorize.app
 
 import android.graphics.Bitmap
 import android.net.Uri
+import tf.colorize.core.Card
 import tf.colorize.core.Chroma
 import tf.colorize.core.Hint
 import tf.colorize.core.Options
@@ -13,7 +14,6 @@ import tf.colorize.core.Window
 import tf.colorize.core.finished
 import tf.colorize.core.fuse
 import java.io.IOException
-import java.util.concurrent.CancellationException
 import java.util.concurrent.Executor
 import java.util.concurrent.atomic.AtomicInteger
 
@@ -25,26 +25,44 @@ class ColorizeViewModel(
     private val main: Executor,
     private val choices: Choices,
 ) {
-    var state = UiState(choice = choices.last())
+    @Volatile var state = UiState(choice = choices.last()) // the viewfinder reads it on threads of its own
         private set
     private var observer: ((UiState) -> Unit)? = null
     private val earlier = ArrayDeque<List<Hint>>()
 
-    /** Rises with everything that makes running work pointless. */
+    /** Rises with everything that makes running work on the picture pointless. */
     private val generation = AtomicInteger()
+
+    /** Rises when what is being saved is no longer wanted. */
+    private val saves = AtomicInteger()
+
+    /** The generation of work that brings something new, which a change of the old picture must not end. */
+    private var arriving = 0
 
     /** Rises with every other part of the photo that is looked at. */
     private val looks = AtomicInteger()
 
-    /** What the engine's thread keeps of the photo on the screen; replaced as a whole. */
-    @Volatile private var current: Current? = null
+    /** What is on the screen. */
+    private var current: Current? = null
+
+    /** What the network failed at, or was not let finish: only another wish is worth a try. */
+    private var givenUp: Wish? = null
 
     private class Photo(val file: PhotoFile, val width: Int, val height: Int, val small: Small, val before: Bitmap)
 
-    private class Current(val photo: Photo, val raw: Chroma)
+    /** A photo, what the network of [card] answered to [wish], and how that was finished. */
+    private class Current(val photo: Photo, val card: Card, val raw: Chroma, val wish: Wish, val finish: Options)
 
-    /** What the user asked for when a job began. */
-    private class Wish(val hints: List<Hint>, val choice: Choice, val options: Options)
+    /** What the network is asked about a photo. */
+    private data class Wish(val hints: List<Hint>, val choice: Choice, val vivid: Float)
+
+    private fun wish() = Wish(state.hints, state.choice, state.options.vivid)
+
+    init {
+        engine.fellBack = { asked ->
+            main.execute { update { copy(notice = Notice(R.string.fell_back, listOf(asked.accelerator.name))) } }
+        }
+    }
 
     /** [observer] gets the state now and whenever it changes; null ends that. */
     fun observe(observer: ((UiState) -> Unit)?) {
@@ -67,25 +85,30 @@ class ColorizeViewModel(
 
     fun open(jpeg: ByteArray) = load { photos.take(jpeg) }
 
+    /** What another app shares: a photo or a model file. */
+    fun take(uri: Uri) = load(model = { uri.takeIf(models::isOne) }) { photos.take(uri) }
+
     /** Where the process was killed, the photo's file, the hints and the options are what is left. */
     fun restore(saved: Saved) {
-        if (state.screen != Screen.EMPTY || state.work != null) return // it was not killed
+        if (saved.photo == null || state.screen != Screen.EMPTY || state.work != null) return // it was not killed
         val file = photos.last() ?: return
         update { copy(options = saved.options, split = saved.split, tool = saved.tool, colour = saved.colour) }
-        load(saved.hints) { file }
+        load(if (file.name == saved.photo) saved.hints else emptyList()) { file }
     }
 
-    private fun load(hints: List<Hint> = emptyList(), take: () -> PhotoFile) {
+    private fun load(hints: List<Hint> = emptyList(), model: () -> Uri? = { null }, take: () -> PhotoFile) {
         update { copy(notice = null, frame = null, screen = screenWithoutCamera()) }
-        val wish = Wish(hints, state.choice, state.options)
-        run(Step.READING) { mine, watch, access ->
+        val wish = Wish(hints, state.choice, state.options.vivid)
+        val options = state.options
+        run(Step.READING, arrives = true) { mine, access ->
+            model()?.let { return@run addModel(mine, it) }
             val taken = take()
             val photo = photos.decode(taken).use { raster ->
-                val small = Small.of(raster, engine.workers, watch)
+                val small = Small.of(raster, engine.workers) { generation.get() == mine }
                 // Only now, so that a file that cannot be read does not take the place of the one on the screen.
                 Photo(photos.settle(taken), raster.width, raster.height, small, small.pixels.toBitmap())
             }
-            colorize(mine, access, photo, wish, another = true)
+            colorize(mine, access, photo, wish, options, another = true)
         }
     }
 
@@ -95,39 +118,52 @@ class ColorizeViewModel(
         else -> Screen.EMPTY
     }
 
-    /** Asks the network again, as hints, vivid or the model changed. */
-    private fun again() {
-        val photo = current?.photo ?: return
-        val wish = Wish(state.hints, state.choice, state.options)
-        run(Step.COLORIZING) { mine, _, access -> colorize(mine, access, photo, wish, another = false) }
-    }
-
-    private fun colorize(mine: Int, access: Engine.Access, photo: Photo, wish: Wish, another: Boolean) {
-        post(mine) { copy(work = Work(Step.COLORIZING, null)) }
-        val opened = access.open(wish.choice)
-        val card = opened.colorizer.card
-        val hints = if (card.hints) wish.hints else emptyList()
-        val now = Current(photo, opened.colorizer.chroma(photo.small, hints, wish.options.vivid, wish.options.levels))
-        val after = fused(now, wish.options)
-        if (generation.get() == mine) current = now
-        post(mine) {
-            if (another) earlier.clear()
-            copy(
-                screen = Screen.PHOTO,
-                hints = wish.hints,
-                canUndo = earlier.isNotEmpty(),
-                photo = Shown(photo.file.name, photo.width, photo.height, photo.before, after),
-                detail = null,
-                card = card,
-                work = null,
-                notice = if (opened.fellBack) Notice(R.string.fell_back, listOf(wish.choice.accelerator.name)) else notice,
-            )
+    /** Makes the picture what the user wishes by now, unless another is on its way or the camera's is shown. */
+    private fun settle() {
+        val kept = current ?: return
+        if (arriving == generation.get() || state.screen == Screen.VIEWFINDER) return
+        val wish = wish()
+        val options = state.options
+        if (wish != kept.wish && wish != givenUp) {
+            run(Step.COLORIZING) { mine, access -> colorize(mine, access, kept.photo, wish, options, another = false) }
+        } else if (options != kept.finish || state.work != null) {
+            run(null) { mine, _ -> show(mine, Current(kept.photo, kept.card, kept.raw, kept.wish, options), another = false) }
         }
     }
 
-    private fun fused(now: Current, options: Options): Bitmap = now.photo.small.pixels.copy().also {
-        fuse(it, now.raw.finished(options), now.photo.small, options.edges, engine.workers)
-    }.toBitmap()
+    private fun colorize(mine: Int, access: Engine.Access, photo: Photo, wish: Wish, options: Options, another: Boolean) {
+        post(mine) { copy(work = Work(Step.COLORIZING, null)) }
+        val colorizer = access.open(wish.choice).colorizer
+        val card = colorizer.card
+        val hints = if (card.hints) wish.hints else emptyList()
+        show(mine, Current(photo, card, colorizer.chroma(photo.small, hints, wish.vivid, options.levels), wish, options), another)
+    }
+
+    private fun show(mine: Int, now: Current, another: Boolean) {
+        val photo = now.photo
+        val pixels = photo.small.pixels.copy()
+        fuse(pixels, now.raw.finished(now.finish), photo.small, now.finish.edges, engine.workers)
+        val shown = Shown(photo.file.name, photo.width, photo.height, photo.before, pixels.toBitmap())
+        main.execute {
+            if (generation.get() != mine) return@execute
+            current = now
+            arriving = 0
+            if (another) earlier.clear()
+            update {
+                copy(
+                    screen = Screen.PHOTO,
+                    hints = if (another) now.wish.hints else hints,
+                    canUndo = earlier.isNotEmpty(),
+                    photo = shown,
+                    detail = null,
+                    card = now.card.takeIf { now.wish.choice == choice }, // else it is that of a model that failed
+                    tool = if (now.card.hints) tool else Tool.COMPARE,
+                    work = null,
+                )
+            }
+            settle() // the user did not wait
+        }
+    }
 
     /** Colours what the screen shows of the photo at the photo's own resolution; null where the small copy is enough. */
     fun look(window: Window?) {
@@ -159,17 +195,14 @@ class ColorizeViewModel(
 
     fun saturation(value: Float) {
         update { copy(options = options.copy(saturation = value)) }
-        val kept = current ?: return
-        val options = state.options
-        run(null) { mine, _, _ ->
-            val after = fused(kept, options)
-            post(mine) { copy(photo = photo?.copy(after = after), detail = null, work = null) }
-        }
+        settle()
     }
 
+    /** Of no effect where the model in use has no such input. */
     fun vivid(value: Float) {
+        if (state.card?.vivid == false) return
         update { copy(options = options.copy(vivid = value)) }
-        again()
+        settle()
     }
 
     fun tool(tool: Tool) = update { copy(tool = tool) }
@@ -192,13 +225,13 @@ class ColorizeViewModel(
     fun undo() {
         val hints = earlier.removeLastOrNull() ?: return
         update { copy(hints = hints, canUndo = earlier.isNotEmpty()) }
-        again()
+        settle()
     }
 
     private fun change(hints: List<Hint>) {
         earlier.addLast(state.hints)
         update { copy(hints = hints, canUndo = true) }
-        again()
+        settle()
     }
 
     private fun lumaAt(x: Float, y: Float): Float {
@@ -211,19 +244,31 @@ class ColorizeViewModel(
 
     // --- results ---
 
-    /** Colours the photo at its full size, strip by strip, and puts it into the gallery. */
+    /** Colours the photo at its full size, strip by strip, and puts it into the gallery: as it is now, whatever is done meanwhile. */
     fun save(share: Boolean = false) {
         val kept = current ?: return
         val options = state.options
-        val card = state.card ?: return
-        run(Step.SAVING) { mine, watch, _ ->
-            val uri = photos.decode(kept.photo.file).use { raster ->
+        val mine = saves.incrementAndGet()
+        update { copy(saving = Work(Step.SAVING, null)) }
+        val percent = AtomicInteger()
+        val watch = Watch { part ->
+            val now = (part * 100).toInt()
+            if (percent.getAndSet(now) < now) main.execute { if (saves.get() == mine) update { copy(saving = saving?.copy(share = part)) } }
+            saves.get() == mine
+        }
+        submit({ saves.get() == mine }, { update { copy(saving = null, notice = noticeOf(it, photo = false)) } }) {
+            val written = photos.decode(kept.photo.file).use { raster ->
                 fuse(raster, kept.raw.finished(options), kept.photo.small, options.edges, engine.workers, watch)
-                photos.save(kept.photo.file, raster, card)
+                photos.save(kept.photo.file, raster, kept.card)
             }
-            post(mine) { copy(work = null, notice = Notice(R.string.saved), toShare = if (share) uri else null) }
+            main.execute {
+                if (saves.get() == mine) update { copy(saving = null, notice = saved(written), toShare = written.uri.takeIf { share }) }
+            }
         }
     }
+
+    private fun saved(written: Written) =
+        if (written.leftOut.isEmpty()) Notice(R.string.saved) else Notice(R.string.saved_without, listOf(written.leftOut.joinToString()))
 
     fun shared() = update { copy(toShare = null) }
 
@@ -231,9 +276,23 @@ class ColorizeViewModel(
 
     fun problem(text: Int) = update { copy(notice = Notice(text, problem = true)) }
 
+    /** Ends what the screen says is being done. */
     fun cancel() {
-        generation.incrementAndGet()
-        update { copy(work = null, notice = Notice(R.string.cancelled)) }
+        update { copy(notice = Notice(R.string.cancelled)) }
+        if (state.saving != null) {
+            saves.incrementAndGet()
+            update { copy(saving = null) }
+        } else {
+            end()
+        }
+    }
+
+    /** Of the work on the picture; what it was to bring is not asked for again. */
+    private fun end() {
+        if (arriving != generation.getAndIncrement()) givenUp = wish()
+        arriving = 0
+        update { copy(work = null) }
+        settle()
     }
 
     fun batch(batch: Batch?) = update { copy(batch = batch) }
@@ -242,58 +301,64 @@ class ColorizeViewModel(
 
     fun choose(choice: Choice) {
         choices.keep(choice)
+        givenUp = null
         update { copy(choice = choice, card = null) }
-        if (current != null) again()
+        settle()
     }
 
-    fun addModel(uri: Uri) = run(Step.READING) { mine, _, _ ->
+    fun addModel(uri: Uri) = run(Step.READING, arrives = true, photo = false) { mine, _ -> addModel(mine, uri) }
+
+    private fun addModel(mine: Int, uri: Uri) {
         val name = models.add(uri)
-        post(mine) { copy(work = null) }
-        main.execute { choose(state.choice.copy(model = name)) }
+        main.execute {
+            if (generation.get() != mine) return@execute
+            arriving = 0
+            update { copy(work = null) }
+            choose(state.choice.copy(model = name))
+        }
     }
 
     // --- viewfinder ---
 
     fun viewfinder(on: Boolean) {
         generation.incrementAndGet()
+        arriving = 0
         update {
             copy(screen = if (on) Screen.VIEWFINDER else screenWithoutCamera(), frame = null, work = null, notice = null)
         }
+        settle()
     }
 
-    fun frame(frame: Frame) = update { if (screen == Screen.VIEWFINDER) copy(frame = frame) else this }
+    /** One more, coloured by the network of [card]. */
+    fun frame(frame: Frame, card: Card) = update { if (screen == Screen.VIEWFINDER) copy(frame = frame, card = card) else this }
 
-    fun failed(failure: Throwable) = update { copy(notice = noticeOf(failure), work = null) }
+    fun failed(failure: Throwable) = update { copy(notice = noticeOf(failure, photo = false)) }
 
     // --- work ---
 
-    /** Work off the main thread, of which only the latest counts; [step] null shows no progress. */
-    private fun run(step: Step?, job: (Int, Watch, Engine.Access) -> Unit) {
+    /** Work on the picture, of which only the latest counts; [step] null shows no progress. */
+    private fun run(step: Step?, arrives: Boolean = false, photo: Boolean = true, job: (Int, Engine.Access) -> Unit) {
         val mine = generation.incrementAndGet()
+        if (arrives) arriving = mine
         if (step != null) update { copy(work = Work(step, null)) }
-        val percent = AtomicInteger()
-        val watch = Watch { share ->
-            val now = (share * 100).toInt()
-            if (step == Step.SAVING && percent.getAndSet(now) < now) post(mine) { copy(work = work?.copy(share = share)) }
-            generation.get() == mine
+        val failed = { failure: Throwable ->
+            update { copy(notice = noticeOf(failure, photo)) }
+            end()
         }
-        engine.submit { access ->
-            if (generation.get() != mine) return@submit
-            try {
-                job(mine, watch, access)
-            } catch (_: CancellationException) {
-                // whoever cancelled has said so
-            } catch (failure: Exception) {
-                post(mine) { copy(work = null, notice = noticeOf(failure)) }
-            } catch (failure: OutOfMemoryError) {
-                post(mine) { copy(work = null, notice = noticeOf(failure)) }
-            }
-        }
+        submit({ generation.get() == mine }, failed) { access -> job(mine, access) }
+    }
+
+    /** Work off the main thread, as long as it is [wanted]. */
+    private fun submit(wanted: () -> Boolean, failed: (Throwable) -> Unit, job: (Engine.Access) -> Unit) = engine.submit { access ->
+        if (wanted()) guarded({ main.execute { if (wanted()) failed(it) } }) { job(access) }
     }
 }
 
 /** What is left of the work when the process is killed, beside the photo's file. */
-data class Saved(val hints: List<Hint>, val options: Options, val split: Float, val tool: Tool, val colour: Palette)
+data class Saved(
+    val hints: List<Hint>, val options: Options, val split: Float, val tool: Tool, val colour: Palette,
+    val photo: String?, // name of the one on the screen
+)
 
 /** The model and how it runs, kept for the next start. */
 interface Choices {

@@ -12,6 +12,9 @@ class Engine(private val models: Models) : AutoCloseable {
     /** For pixels, which need no interpreter. */
     val workers = Workers(Runtime.getRuntime().availableProcessors().coerceIn(1, MOST_WORKERS))
 
+    /** Told, on the engine's thread, when a model is opened that does not run where it was asked to. */
+    @Volatile var fellBack: ((Choice) -> Unit)? = null
+
     // Of the engine's thread alone.
     private var opened: Opened? = null
     private var choice: Choice? = null
@@ -36,6 +39,7 @@ class Engine(private val models: Models) : AutoCloseable {
         return models.open(wanted).also {
             opened = it
             choice = wanted
+            if (it.fellBack) fellBack?.invoke(wanted)
         }
     }
 

@@ -8,6 +8,7 @@ import android.content.pm.PackageManager
 import android.content.res.Configuration
 import android.graphics.Insets
 import android.graphics.Rect
+import android.hardware.display.DisplayManager
 import android.net.Uri
 import android.os.Build
 import android.os.Bundle
@@ -49,9 +50,11 @@ class MainActivity : Activity() {
     override fun onStart() {
         super.onStart()
         model.observe(::show)
+        displays.registerDisplayListener(turned, null)
     }
 
     override fun onStop() {
+        displays.unregisterDisplayListener(turned)
         model.observe(null)
         graph.viewfinder.stop()
         super.onStop()
@@ -60,6 +63,26 @@ class MainActivity : Activity() {
     override fun onDestroy() {
         if (isFinishing && model.state.batch?.over != false) graph.engine.release()
         super.onDestroy()
+    }
+
+    /** Back from the camera or from setting colours, before it is back from the app. */
+    @Suppress("DEPRECATION")
+    @Deprecated("the platform's own way back, without AndroidX")
+    override fun onBackPressed() = when {
+        model.state.screen == Screen.VIEWFINDER -> model.viewfinder(false)
+        model.state.tool == Tool.HINT && model.state.screen == Screen.PHOTO -> model.tool(Tool.COMPARE)
+        else -> super.onBackPressed()
+    }
+
+    private val displays: DisplayManager get() = checkNotNull(getSystemService(DisplayManager::class.java))
+
+    /** From one side onto the other the screen turns without a new activity. */
+    private val turned = object : DisplayManager.DisplayListener {
+        override fun onDisplayChanged(id: Int) = graph.viewfinder.turn(turn())
+
+        override fun onDisplayAdded(id: Int) = Unit
+
+        override fun onDisplayRemoved(id: Int) = Unit
     }
 
     /** Edge to edge: the picture may reach under the system's bars, nothing to touch or read does. */
@@ -94,17 +117,15 @@ class MainActivity : Activity() {
 
     private fun take(intent: Intent?) {
         val uris = intent?.streams().orEmpty()
+        // Whoever comes back by the list of recent apps brings what was shared then once more.
+        val again = (intent?.flags ?: 0) and Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY != 0
         when {
-            uris.isEmpty() -> return
-            intent?.action == Intent.ACTION_SEND_MULTIPLE || uris.size > 1 -> batch(uris)
-            isModel(uris.single()) -> model.addModel(uris.single())
-            else -> model.open(uris.single())
+            uris.isEmpty() || again -> return
+            intent?.action == Intent.ACTION_SEND_MULTIPLE -> batch(uris)
+            else -> model.take(uris.single())
         }
         setIntent(Intent()) // once is enough
     }
-
-    private fun isModel(uri: Uri): Boolean =
-        uri.lastPathSegment.orEmpty().endsWith(".tflite") || contentResolver.getType(uri) == "application/octet-stream"
 
     @Deprecated("the platform's own way of answers, without AndroidX")
     override fun onActivityResult(request: Int, result: Int, data: Intent?) {
@@ -114,8 +135,17 @@ class MainActivity : Activity() {
         when {
             uris.isEmpty() -> return
             request == MODEL -> model.addModel(uris.first())
-            request == BATCH -> batch(uris)
+            request == BATCH -> { keepAccess(uris); batch(uris) }
             else -> model.open(uris.first())
+        }
+    }
+
+    /** Beyond the process, where the picker offers it: for a batch that is killed and begun again. */
+    private fun keepAccess(uris: List<Uri>) = uris.forEach {
+        try {
+            contentResolver.takePersistableUriPermission(it, Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        } catch (_: SecurityException) {
+            // not offered; the right comes with the batch's intent
         }
     }
 
@@ -173,13 +203,16 @@ class MainActivity : Activity() {
     private fun wire() {
         click(R.id.pick, R.id.pick_first) { pick(PHOTO, several = false) }
         click(R.id.camera) { if (model.state.screen == Screen.VIEWFINDER) graph.viewfinder.takePhoto() else viewfinder() }
-        click(R.id.close_camera) { graph.viewfinder.stop(); model.viewfinder(false) }
+        click(R.id.close_camera) { model.viewfinder(false) }
         click(R.id.batch) { pick(BATCH, several = true) }
         click(R.id.save) { model.save() }
         click(R.id.share) { model.save(share = true) }
         click(R.id.settings) { Settings(this, graph.models, model) { ask(document("*/*"), MODEL) }.show() }
         click(R.id.cancel) { model.cancel() }
-        click(R.id.cancel_batch) { startService(Intent(this, BatchService::class.java).setAction(BatchService.CANCEL)) }
+        click(R.id.cancel_batch) {
+            if (model.state.batch?.over == true) model.batch(null)
+            else startService(Intent(this, BatchService::class.java).setAction(BatchService.CANCEL))
+        }
         click(R.id.hint) { model.tool(if (model.state.tool == Tool.HINT) Tool.COMPARE else Tool.HINT) }
         click(R.id.undo) { model.undo() }
         click(R.id.notice) { model.seen() }
@@ -228,8 +261,9 @@ class MainActivity : Activity() {
     }
 
     private fun showWork(state: UiState) {
-        view<View>(R.id.work).shown = state.work != null
-        state.work?.let { work ->
+        val now = state.saving ?: state.work
+        view<View>(R.id.work).shown = now != null
+        now?.let { work ->
             view<TextView>(R.id.step).setText(work.step.text)
             view<ProgressBar>(R.id.progress).apply {
                 isIndeterminate = work.share == null
@@ -239,28 +273,40 @@ class MainActivity : Activity() {
         view<View>(R.id.batch_row).shown = state.batch != null
         state.batch?.let {
             view<TextView>(R.id.batch_text).text = BatchService.textOf(this, it)
-            view<View>(R.id.cancel_batch).shown = !it.over
+            view<Button>(R.id.cancel_batch).setText(if (it.over) R.string.close else R.string.cancel)
         }
     }
 
     private fun showTools(state: UiState) {
         val photo = state.screen == Screen.PHOTO
-        view<View>(R.id.tools).shown = photo
+        view<View>(R.id.tools).shown = photo || state.screen == Screen.VIEWFINDER
         view<View>(R.id.hint_row).shown = photo && state.tool == Tool.HINT
         view<View>(R.id.undo).isEnabled = state.canUndo
         view<PaletteView>(R.id.palette).show(state.colour)
         view<Button>(R.id.hint).apply {
             shown = photo
-            isEnabled = state.card?.hints == true
+            isEnabled = state.card?.hints == true || state.tool == Tool.HINT
             setText(if (state.tool == Tool.HINT) R.string.compare else R.string.hint)
+            explain(text, lacking = state.card?.hints == false)
         }
         view<SeekBar>(R.id.saturation).progress = (state.options.saturation * 100).toInt()
         view<SeekBar>(R.id.vivid).apply {
-            progress = (state.options.vivid * 100).toInt()
+            progress = if (state.card?.vivid == false) 0 else (state.options.vivid * 100).toInt()
             isEnabled = state.card?.vivid == true
+            explain(getString(R.string.vivid), lacking = state.card?.vivid == false)
         }
         for (id in intArrayOf(R.id.save, R.id.share)) {
-            view<View>(id).apply { shown = photo; isEnabled = state.work == null }
+            view<View>(id).apply { shown = photo; isEnabled = state.work == null && state.saving == null }
+        }
+    }
+
+    /** Why it is disabled, for whoever does not see that it is. */
+    private fun View.explain(name: CharSequence, lacking: Boolean) {
+        val reason = if (lacking) getString(R.string.not_of_model) else null
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) {
+            stateDescription = reason
+        } else {
+            contentDescription = listOfNotNull(name, reason).joinToString(". ")
         }
     }
 
@@ -274,7 +320,7 @@ class MainActivity : Activity() {
             view<ImageView>(R.id.frame).setImageBitmap(it.picture)
             view<TextView>(R.id.fps).text = getString(R.string.frames_per_second, it.perSecond)
         }
-        if (on) graph.viewfinder.start(turn())
+        if (on) graph.viewfinder.start(turn()) else graph.viewfinder.stop()
     }
 
     private fun share(uri: Uri) {

@@ -12,6 +12,8 @@ import tf.colorize.core.openChecked
 import tf.colorize.tflite.TfliteNetwork
 import java.io.File
 import java.io.IOException
+import java.io.InputStream
+import java.io.OutputStream
 import java.nio.ByteBuffer
 
 /** The model files there are, and what can run them. */
@@ -21,6 +23,9 @@ interface Models {
 
     /** File names: the bundled ones first, then those that the user opened. */
     fun names(): List<String>
+
+    /** Whether [uri] names a TFLite file, of our contract or not. */
+    fun isOne(uri: Uri): Boolean
 
     /** Takes in a model file; it must be one of our contract. Returns its name. */
     fun add(uri: Uri): String
@@ -41,27 +46,36 @@ class StoredModels(private val context: Context) : Models {
         return bundled + own
     }
 
-    override fun add(uri: Uri): String {
-        val content = try {
-            context.contentResolver.openInputStream(uri)?.use { it.readNBytesUpTo(LARGEST) }
-        } catch (refused: SecurityException) {
-            throw IOException(refused)
-        } ?: throw IOException("nothing at $uri")
-        val model = ModelFile.read(ByteBuffer.wrap(content))
-        if (model.card.kind != "colorize") throw ModelException(ModelException.Reason.NOT_A_COLORIZER, model.card.kind)
-        // The checksum in the name: another file of the same name is another model.
-        val name = model.card.name.replace(Regex("[^\\w.-]"), "_") + "-" + model.card.sha256.take(8) + SUFFIX
-        val part = File(folder, "part")
-        part.writeBytes(content)
-        if (!part.renameTo(File(folder, name))) throw IOException("cannot rename $part")
-        return name
+    override fun isOne(uri: Uri): Boolean = stream(uri).use { from ->
+        ModelFile.isHead(generateSequence { from.read().takeIf { it >= 0 } }.take(ModelFile.HEAD).map(Int::toByte).toList().toByteArray())
     }
+
+    override fun add(uri: Uri): String {
+        val part = File(folder, "part") // by way of a file: an exported U-Net is larger than what the heap has room for
+        try {
+            stream(uri).use { from -> part.outputStream().use { from.copyUpTo(LARGEST, it) } }
+            val model = ModelFile.read(part.mapped())
+            if (model.card.kind != "colorize") throw ModelException(ModelException.Reason.NOT_A_COLORIZER, model.card.kind)
+            // The checksum in the name: another file of the same name is another model.
+            val name = model.card.name.replace(Regex("[^\\w.-]"), "_") + "-" + model.card.sha256.take(8) + SUFFIX
+            if (!part.renameTo(File(folder, name))) throw IOException("cannot rename $part")
+            return name
+        } finally {
+            part.delete()
+        }
+    }
+
+    private fun stream(uri: Uri): InputStream = try {
+        context.contentResolver.openInputStream(uri)
+    } catch (refused: SecurityException) {
+        throw IOException(refused)
+    } ?: throw IOException("nothing at $uri")
 
     override fun open(choice: Choice): Opened {
         val name = choice.model.takeIf { it in names() } ?: names().first() // another build may bundle another one
         val own = File(folder, name)
-        val stream = if (own.isFile) own.inputStream() else context.assets.open("$ASSETS/$name")
-        val model = ModelFile.read(ByteBuffer.wrap(stream.use { it.readBytes() }))
+        val content = if (own.isFile) own.mapped() else ByteBuffer.wrap(context.assets.open("$ASSETS/$name").use { it.readBytes() })
+        val model = ModelFile.read(content)
         val wanted = choice.accelerator.takeIf { it in accelerators } ?: Accelerator.CPU
         val key = "${model.card.sha256}/${TfliteNetwork.version}"
         return openChecked(wanted, key, Remembered(context)) {
@@ -82,14 +96,15 @@ class StoredModels(private val context: Context) : Models {
         const val SUFFIX = ".tflite"
         const val LARGEST = 512 shl 20
 
-        fun java.io.InputStream.readNBytesUpTo(most: Int): ByteArray {
-            val out = java.io.ByteArrayOutputStream()
+        fun InputStream.copyUpTo(most: Int, out: OutputStream) {
             val piece = ByteArray(1 shl 16)
+            var sum = 0
             while (true) {
                 val count = read(piece)
-                if (count < 0) return out.toByteArray()
+                if (count < 0) return
+                sum += count
+                if (sum > most) throw IOException("more than $most bytes")
                 out.write(piece, 0, count)
-                if (out.size() > most) throw IOException("more than $most bytes")
             }
         }
     }

@@ -16,14 +16,19 @@ import tf.colorize.core.Metadata
 import tf.colorize.core.Provenance
 import tf.colorize.core.Window
 import java.io.File
+import java.io.FilterOutputStream
 import java.io.IOException
 import java.io.InputStream
+import java.io.OutputStream
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 
 /** A photo's file, in the app's own folder, and the name it had. */
 data class PhotoFile(val file: File, val name: String)
+
+/** What was saved, and the names of what of its metadata could not go along. */
+data class Written(val uri: Uri, val leftOut: List<String>)
 
 /** Where photos come from and go to. Everything here may block, and throws IOException. */
 interface Photos {
@@ -43,7 +48,7 @@ interface Photos {
     fun decode(photo: PhotoFile, window: Window? = null): BitmapRaster
 
     /** Writes the colorized [raster] into the gallery, with what the photo's file held and the mark of what was done. */
-    fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri
+    fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Written
 
     fun forget(photo: PhotoFile)
 
@@ -99,7 +104,7 @@ class StoredPhotos(private val context: Context) : Photos {
     }
 
     override fun decode(photo: PhotoFile, window: Window?): BitmapRaster =
-        BitmapRaster(ImageDecoder.decodeBitmap(ImageDecoder.createSource(content(photo))) { decoder, _, _ ->
+        BitmapRaster(ImageDecoder.decodeBitmap(ImageDecoder.createSource(photo.file.mapped())) { decoder, _, _ ->
             decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
             decoder.isMutableRequired = true
             decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
@@ -109,10 +114,7 @@ class StoredPhotos(private val context: Context) : Photos {
             }
         })
 
-    private fun content(photo: PhotoFile): ByteBuffer =
-        RandomAccessFile(photo.file, "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
-
-    override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri {
+    override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Written {
         val alpha = raster.bitmap.hasAlpha()
         val name = photo.name.substringBeforeLast('.') + if (alpha) ".colorized.png" else ".colorized.jpg"
         val values = ContentValues().apply {
@@ -123,27 +125,28 @@ class StoredPhotos(private val context: Context) : Photos {
         }
         val uri = resolver.insert(MediaStore.Images.Media.EXTERNAL_CONTENT_URI, values) ?: throw IOException("no gallery")
         try {
-            write(uri, photo, raster.bitmap, alpha, Provenance.software(version, card))
+            val leftOut = write(uri, photo, raster.bitmap, alpha, Provenance.software(version, card))
             resolver.update(uri, ContentValues().apply { put(MediaStore.Images.Media.IS_PENDING, 0) }, null, null)
-            return uri
+            return Written(uri, leftOut)
         } catch (failure: Throwable) {
             resolver.delete(uri, null, null) // nothing partial stays behind
             throw failure
         }
     }
 
-    private fun write(uri: Uri, photo: PhotoFile, bitmap: Bitmap, alpha: Boolean, tool: String) {
-        val metadata = Metadata.read(content(photo)).marked(tool, bitmap.width, bitmap.height)
-        val out = resolver.openOutputStream(uri) ?: throw IOException("nothing can be written to $uri")
+    private fun write(uri: Uri, photo: PhotoFile, bitmap: Bitmap, alpha: Boolean, tool: String): List<String> {
+        val room = if (alpha) Metadata.Room.OF_PNG else Metadata.Room.OF_JPEG
+        val metadata = Metadata.read(photo.file.mapped()).marked(tool, bitmap.width, bitmap.height, room)
+        val out = Remembering(resolver.openOutputStream(uri) ?: throw IOException("nothing can be written to $uri"))
         out.buffered().use { file ->
             val whole = if (alpha) {
                 bitmap.compress(Bitmap.CompressFormat.PNG, 100, Metadata.intoPng(file, metadata))
             } else {
-                val through = Metadata.intoJpeg(file, metadata, tool, bitmap.width, bitmap.height)
-                bitmap.compress(Bitmap.CompressFormat.JPEG, QUALITY, through)
+                bitmap.compress(Bitmap.CompressFormat.JPEG, QUALITY, Metadata.intoJpeg(file, metadata))
             }
-            if (!whole) throw IOException("the encoder gave up")
+            if (!whole) throw out.failure ?: IOException("the encoder gave up")
         }
+        return metadata.leftOut
     }
 
     override fun forget(photo: PhotoFile) {
@@ -158,10 +161,26 @@ class StoredPhotos(private val context: Context) : Photos {
         } catch (_: RuntimeException) { // providers of other apps throw what they like
             null
         }
-        return (found ?: uri.lastPathSegment ?: "photo").substringAfterLast('/')
+        return (found ?: uri.lastPathSegment).orEmpty().substringAfterLast('/').ifEmpty { "photo" }
     }
 
     private companion object {
         const val QUALITY = 95
+    }
+}
+
+/** The whole file as memory that the system reads when it is looked at. */
+fun File.mapped(): ByteBuffer = RandomAccessFile(this, "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
+
+/** Keeps what went wrong in writing: the encoders of Android swallow it, and say that something did. */
+private class Remembering(out: OutputStream) : FilterOutputStream(out) {
+    var failure: IOException? = null
+        private set
+
+    override fun write(bytes: ByteArray, offset: Int, length: Int) = try {
+        out.write(bytes, offset, length)
+    } catch (error: IOException) {
+        failure = failure ?: error
+        throw error
     }
 }

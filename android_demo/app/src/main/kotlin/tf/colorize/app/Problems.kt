@@ -6,15 +6,36 @@ import android.system.OsConstants
 import tf.colorize.core.ModelException
 import tf.colorize.core.ModelException.Reason
 import java.io.IOException
+import java.util.concurrent.CancellationException
 
-/** What went wrong, as one line that says what to do. */
-fun noticeOf(failure: Throwable): Notice = when (failure) {
+/** Does [work]; what goes wrong goes to [failed]: photos and models are large, and come from anywhere. */
+inline fun guarded(failed: (Throwable) -> Unit, work: () -> Unit) = try {
+    work()
+} catch (_: CancellationException) {
+    // whoever cancelled has said so
+} catch (failure: Exception) {
+    failed(failure)
+} catch (failure: OutOfMemoryError) {
+    failed(failure)
+} catch (failure: LinkageError) { // a library that this device has not
+    failed(failure)
+}
+
+/** What went wrong, as one line that says what to do; [photo] if it was a photo's file that was to be read. */
+fun noticeOf(failure: Throwable, photo: Boolean): Notice = when (failure) {
     is OutOfMemoryError -> Notice(R.string.too_large, problem = true)
     is ImageDecoder.DecodeException -> Notice(R.string.unreadable, problem = true)
     is ModelException -> Notice(textOf(failure.reason), listOf(failure.detail), problem = true)
-    is IOException -> Notice(if (noSpace(failure)) R.string.no_space else R.string.unreadable, problem = true)
-    else -> Notice(R.string.failed, listOf(failure.message ?: failure.javaClass.simpleName), problem = true)
+    is IOException -> when {
+        noSpace(failure) -> Notice(R.string.no_space, problem = true)
+        photo -> Notice(R.string.unreadable, problem = true)
+        else -> unnamed(failure)
+    }
+    else -> unnamed(failure)
 }
+
+private fun unnamed(failure: Throwable) =
+    Notice(R.string.failed, listOf(failure.message ?: failure.javaClass.simpleName), problem = true)
 
 private fun textOf(reason: Reason): Int = when (reason) {
     Reason.NOT_A_MODEL, Reason.NO_CARD -> R.string.not_a_model

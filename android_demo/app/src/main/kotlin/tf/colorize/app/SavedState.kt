@@ -20,6 +20,7 @@ fun Bundle.put(state: UiState) {
     putFloat("split", state.split)
     putString("tool", state.tool.name)
     putString("colour", state.colour.name)
+    putString("photo", state.photo?.name)
 }
 
 fun Bundle.toSaved(): Saved {
@@ -36,6 +37,7 @@ fun Bundle.toSaved(): Saved {
         getFloat("split", usual.split),
         Tool.entries.firstOrNull { it.name == getString("tool") } ?: usual.tool,
         Palette.entries.firstOrNull { it.name == getString("colour") } ?: usual.colour,
+        getString("photo"),
     )
 }
 

@@ -14,7 +14,8 @@ data class UiState(
     val screen: Screen = Screen.EMPTY,
     val photo: Shown? = null,
     val detail: Detail? = null, // of the photo, where its small copy is not enough
-    val work: Work? = null,
+    val work: Work? = null, // on the picture
+    val saving: Work? = null, // which goes on whatever becomes of the picture
     val tool: Tool = Tool.COMPARE,
     val split: Float = 0.5f, // of the picture's width that shows the photo as it was
     val hints: List<Hint> = emptyList(),
@@ -62,6 +63,7 @@ data class Choice(
     }
 }
 
-data class Batch(val done: Int, val of: Int, val failed: Int = 0, val over: Boolean = false)
+/** Of [lacking] photos some metadata was left out. */
+data class Batch(val done: Int, val of: Int, val failed: Int = 0, val over: Boolean = false, val lacking: Int = 0)
 
 data class Frame(val picture: Bitmap, val perSecond: Float)

@@ -1,5 +1,7 @@
 package tf.colorize.app
 
+import tf.colorize.core.Colorizer
+import tf.colorize.core.Options
 import tf.colorize.core.Pixels
 import tf.colorize.core.colorize
 import java.util.concurrent.Executor
@@ -15,14 +17,19 @@ class Viewfinder(
 ) {
     private val busy = AtomicBoolean()
     private val running = AtomicBoolean()
-    private var last = 0L
-    private var perSecond = 0f
+    @Volatile private var last = 0L
+    @Volatile private var perSecond = 0f
 
     fun start(turn: Int) {
         if (!running.compareAndSet(false, true)) return
         last = 0
         perSecond = 0f
         camera.start(turn, ::frame) { main.execute { stop(); model.viewfinder(false); model.problem(R.string.camera_failed) } }
+    }
+
+    /** The screen was turned, and the viewfinder with it. */
+    fun turn(turn: Int) {
+        if (running.get()) camera.turn(turn)
     }
 
     fun stop() {
@@ -38,17 +45,24 @@ class Viewfinder(
         val options = model.state.options.copy(edges = false) // the fast way
         engine.submit { access ->
             try {
-                if (!running.get()) return@submit
-                access.open(choice).colorizer.colorize(picture, options = options, workers = engine.workers)
-                val bitmap = picture.toBitmap()
-                val speed = speed()
-                main.execute { model.frame(Frame(bitmap, speed)) }
-            } catch (failure: Exception) {
-                main.execute { stop(); model.viewfinder(false); model.failed(failure) }
+                guarded({ main.execute { end(it) } }) { if (running.get()) show(picture, access.open(choice).colorizer, options) }
             } finally {
                 busy.set(false)
             }
         }
+    }
+
+    private fun show(picture: Pixels, colorizer: Colorizer, options: Options) {
+        colorizer.colorize(picture, options = options, workers = engine.workers)
+        val frame = Frame(picture.toBitmap(), speed())
+        main.execute { model.frame(frame, colorizer.card) }
+    }
+
+    private fun end(failure: Throwable) {
+        if (!running.get()) return
+        stop()
+        model.viewfinder(false)
+        model.failed(failure)
     }
 
     /** Frames per second, smoothed. */

@@ -30,8 +30,36 @@ class BatchTest {
         assertEquals(listOf("a.colorized.jpg", "c.colorized.jpg"), stage.inserted)
         val shown = notification(stage)
         assertTrue(shown.extras.getString(Notification.EXTRA_TEXT)!!.startsWith("3 of 3"))
-        assertEquals(0, shown.flags and Notification.FLAG_ONGOING_EVENT)
+        assertEquals(Notification.FLAG_AUTO_CANCEL, shown.flags and (Notification.FLAG_ONGOING_EVENT or Notification.FLAG_AUTO_CANCEL))
         assertEquals(0, java.io.File(stage.app.filesDir, "photos").listFiles()!!.size) // nothing of it stays behind
+    }
+
+    @Test fun whatHadToBeLeftOutIsCounted() = Stage().use { stage ->
+        val photos = listOf(stage.photo("a.png"), stage.talkative("b.png"))
+        Robolectric.buildService(BatchService::class.java, BatchService.intent(stage.app, photos)).create().startCommand(0, 1)
+        waitFor("the end") { stage.state.batch?.over == true }
+        assertEquals(Batch(2, 2, lacking = 1, over = true), stage.state.batch)
+        assertTrue(notification(stage).extras.getString(Notification.EXTRA_TEXT)!!.endsWith("too large: 1."))
+    }
+
+    @Test fun theRightToReadThePhotosIsAskedForAndGivenBack() = Stage().use { stage ->
+        stage.launch().click(R.id.batch)
+        val asked = shadowOf(stage.activity).nextStartedActivityForResult
+        val several = BatchService.intent(stage.app, listOf(stage.photo("a.png"), stage.photo("b.png")))
+        val answer = Intent().apply { clipData = several.clipData }
+        shadowOf(stage.activity).receiveResult(asked.intent, android.app.Activity.RESULT_OK, answer)
+        assertEquals(2, stage.resolver.persistedUriPermissions.size)
+        val started = shadowOf(stage.app).nextStartedService
+        Robolectric.buildService(BatchService::class.java, started).create().startCommand(0, 1)
+        waitFor("the end") { stage.state.batch?.over == true }
+        assertEquals(emptyList<Any>(), stage.resolver.persistedUriPermissions)
+    }
+
+    @Test fun whatABatchCameToCanBePutAway() = Stage().use { stage ->
+        stage.launch().model.batch(Batch(3, 3, over = true))
+        stage.click(R.id.cancel_batch)
+        assertNull(stage.state.batch)
+        assertEquals(0, shadowOf(stage.app).allStartedServices.size)
     }
 
     @Test fun aBatchCanBeCancelledByItsNotification() {

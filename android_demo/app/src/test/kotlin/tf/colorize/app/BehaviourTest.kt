@@ -10,6 +10,7 @@ import android.view.MotionEvent
 import android.view.View
 import android.view.ViewGroup
 import android.view.accessibility.AccessibilityNodeInfo
+import android.widget.SeekBar
 import android.widget.TextView
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -24,6 +25,7 @@ import org.robolectric.util.ReflectionHelpers
 import tf.colorize.core.ModelException
 import tf.colorize.core.Palette
 import java.io.IOException
+import java.util.concurrent.CancellationException
 import java.util.concurrent.CountDownLatch
 
 /** What the user does, and what goes wrong. */
@@ -79,6 +81,18 @@ class BehaviourTest {
         assertEquals(Screen.EMPTY, stage.state.screen)
     }
 
+    @Test fun aPhotoThatIsSharedAsAnyFileIsAPhoto() = Stage().use { stage ->
+        val send = Intent(Intent.ACTION_SEND).setType("application/octet-stream").putExtra(Intent.EXTRA_STREAM, stage.photo("1234"))
+        stage.launch(intent = send).settled()
+        assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    @Test fun whatWasSharedIsNotTakenAgainFromTheListOfRecentApps() = Stage().use { stage ->
+        val shared = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, stage.photo())
+        stage.launch(intent = shared.addFlags(Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY)).settled()
+        assertEquals(Screen.EMPTY, stage.state.screen)
+    }
+
     // --- hints and sliders ---
 
     @Test fun aTapSetsAHintADragMovesItUndoTakesBothBack() = Stage().use { stage ->
@@ -129,7 +143,200 @@ class BehaviourTest {
         assertEquals(2, stage.models.opened.single().asked.size)
     }
 
+    @Test fun vividIsNotOfferedWhereTheModelHasNone() = Stage(FakeModels { FakeColorizer(PLAIN) }).use { stage ->
+        stage.launch().opened()
+        for (id in intArrayOf(R.id.vivid, R.id.hint)) {
+            assertFalse(stage.view<View>(id).isEnabled)
+            assertEquals("The model in use does not offer this.", stage.view<View>(id).stateDescription)
+        }
+        assertTrue(stage.view<View>(R.id.saturation).isEnabled)
+        stage.model.vivid(1f)
+        stage.settled()
+        assertEquals(0f, stage.state.options.vivid, 0f)
+        assertEquals(listOf(0f), stage.models.opened.single().vivid)
+    }
+
+    @Test fun whereTheModelHasItVividSaysItsValue() = Stage().use { stage ->
+        stage.launch().opened().model.vivid(0.5f)
+        stage.settled()
+        val slider = stage.view<SeekBar>(R.id.vivid)
+        assertEquals(50 to true, slider.progress to slider.isEnabled)
+        assertFalse("${slider.stateDescription}", "does not offer" in "${slider.stateDescription}")
+    }
+
+    @Test fun beforeApi30TheReasonIsInTheDescription() {
+        val real = Build.VERSION.SDK_INT
+        Stage(FakeModels { FakeColorizer(PLAIN) }).use { stage ->
+            stage.launch().opened()
+            ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", 29)
+            try {
+                stage.model.saturation(0.5f)
+                assertEquals("Vivid. The model in use does not offer this.", stage.view<View>(R.id.vivid).contentDescription)
+            } finally {
+                ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", real)
+            }
+        }
+    }
+
+    @Test fun aModelWithoutHintsEndsTheirToolAndKeepsThem() {
+        val cards = ArrayDeque(listOf(FakeColorizer.CARD, PLAIN, FakeColorizer.CARD))
+        Stage(FakeModels { FakeColorizer(cards.removeFirst()) }).use { stage ->
+            stage.launch().opened().click(R.id.hint)
+            stage.model.vivid(0.5f)
+            stage.model.addHint(10f, 10f)
+            stage.settled()
+            stage.model.choose(stage.state.choice.copy(model = "own.tflite"))
+            stage.settled()
+            assertEquals(Tool.COMPARE, stage.state.tool)
+            assertEquals(0, stage.view<SeekBar>(R.id.vivid).progress)
+            assertEquals(listOf(0), stage.models.opened.last().asked.map { it.size })
+            stage.model.choose(stage.state.choice.copy(model = "mobile.tflite"))
+            stage.settled()
+            assertEquals(1, stage.models.opened.last().asked.single().size)
+            assertEquals(50, stage.view<SeekBar>(R.id.vivid).progress)
+        }
+    }
+
+    // --- whoever does not wait ---
+
+    @Test fun aSliderThatIsMovedWhileTheNetworkWorksLosesNoHint() {
+        val colorizer = FakeColorizer()
+        Stage(FakeModels { colorizer }).use { stage ->
+            stage.launch().opened()
+            val before = stage.state.photo!!.after
+            val gate = CountDownLatch(1)
+            colorizer.gate = gate
+            stage.model.addHint(10f, 10f)
+            stage.model.saturation(0.9f)
+            gate.countDown()
+            stage.settled()
+            assertEquals(1, colorizer.asked.last().size)
+            val hinted = stage.state.photo!!.after
+            stage.model.saturation(1f)
+            waitFor("the new colours") { stage.state.photo!!.after !== hinted }
+            assertFalse("the hint's colours", stage.state.photo!!.after.sameAs(before))
+        }
+    }
+
+    @Test fun aSliderThatIsMovedWhileAPhotoIsOpenedDoesNotEndThat() {
+        val colorizer = FakeColorizer()
+        Stage(FakeModels { colorizer }).use { stage ->
+            stage.launch().opened(stage.photo("first.png"))
+            val gate = CountDownLatch(1)
+            colorizer.gate = gate
+            stage.model.open(stage.photo("second.png"))
+            stage.model.saturation(0f)
+            stage.model.addHint(10f, 10f) // of the first one
+            gate.countDown()
+            stage.settled()
+            waitFor("gray") { stage.state.photo!!.after.argb().all { (it ushr 16 and 0xFF) - (it and 0xFF) in -2..2 } }
+            assertEquals("second.png", stage.state.photo!!.name)
+            assertEquals(emptyList<Any>(), stage.state.hints)
+            assertEquals(2, colorizer.asked.size)
+        }
+    }
+
+    @Test fun whatIsChangedWhileItIsSavedDoesNotEndThat() = Stage().use { stage ->
+        stage.launch().opened()
+        val gate = CountDownLatch(1)
+        stage.photos.onSave = gate::await
+        stage.click(R.id.save)
+        assertEquals(Step.SAVING, stage.state.saving?.step)
+        stage.model.saturation(0.5f)
+        stage.model.addHint(10f, 10f)
+        stage.model.open(stage.photo("another.png"))
+        assertEquals(stage.activity.getString(R.string.saving), "${stage.view<TextView>(R.id.step).text}")
+        gate.countDown()
+        stage.settled()
+        assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
+        assertEquals(R.string.saved, stage.state.notice!!.text)
+        assertEquals("another.png", stage.state.photo!!.name)
+    }
+
+    @Test fun savingIsCancelledAndNothingElse() = Stage().use { stage ->
+        stage.launch().opened()
+        val gate = CountDownLatch(1)
+        stage.photos.onDecode = { gate.await(); throw CancellationException() }
+        stage.click(R.id.save)
+        stage.click(R.id.cancel)
+        assertNull(stage.state.saving)
+        stage.photos.onDecode = null
+        gate.countDown()
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
+    }
+
+    @Test fun cancelledColoursAreNotSoughtAgain() {
+        val colorizer = FakeColorizer()
+        Stage(FakeModels { colorizer }).use { stage ->
+            stage.launch().opened()
+            val gate = CountDownLatch(1)
+            colorizer.gate = gate
+            stage.model.vivid(1f)
+            stage.click(R.id.cancel)
+            val before = stage.state.photo!!.after
+            gate.countDown()
+            stage.model.saturation(0.5f)
+            waitFor("the new colours") { stage.state.photo!!.after !== before }
+            stage.settled()
+            assertEquals(listOf(0f, 1f), colorizer.vivid) // one was running, and none was begun
+        }
+    }
+
     // --- results ---
+
+    @Test fun whatHadToBeLeftOutIsNamed() = Stage().use { stage ->
+        stage.launch().opened(stage.talkative("photo.png"))
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(Notice(R.string.saved_without, listOf("EXIF")), stage.state.notice)
+        assertTrue(stage.view<TextView>(R.id.notice).text.endsWith("too large: EXIF."))
+    }
+
+    @Test fun aFullDiskIsNamedThoughTheEncoderSwallowsIt() = Stage().use { stage ->
+        var sum = 0
+        shadowOf(stage.resolver).registerOutputStream(
+            Uri.parse("content://media/external/images/media/1"),
+            object : java.io.OutputStream() {
+                override fun write(byte: Int) {
+                    if (++sum == 5000) throw IOException("write failed: ENOSPC (No space left on device)")
+                }
+            },
+        )
+        stage.launch().opened(stage.photo("noise.png", noise()))
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(R.string.no_space, stage.state.notice!!.text)
+        assertEquals(1, stage.deleted)
+    }
+
+    @Test fun whatCannotBeSavedIsNotCalledUnreadable() = Stage().use { stage ->
+        stage.photos.onSave = { throw IOException("no gallery") }
+        stage.launch().opened()
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(Notice(R.string.failed, listOf("no gallery"), problem = true), stage.state.notice)
+    }
+
+    @Test fun theColoursOfAModelBeforeOneThatFailsCanBeSaved() {
+        val broken = ModelException(ModelException.Reason.CANNOT_RUN, "broken")
+        var count = 0
+        Stage(FakeModels { FakeColorizer().apply { if (count++ > 0) failure = broken } }).use { stage ->
+            stage.launch().opened()
+            stage.model.choose(stage.state.choice.copy(model = "own.tflite"))
+            stage.settled()
+            assertEquals(R.string.model_failed, stage.state.notice!!.text)
+            val before = stage.state.photo!!.after
+            stage.model.saturation(0f)
+            waitFor("gray") { stage.state.photo!!.after !== before }
+            stage.settled()
+            stage.click(R.id.save)
+            stage.settled()
+            assertEquals(R.string.saved, stage.state.notice!!.text)
+            assertEquals(2, stage.models.opened.size)
+        }
+    }
 
     @Test fun sharingSavesAtFullSizeFirst() = Stage().use { stage ->
         val out = java.io.ByteArrayOutputStream()
@@ -260,6 +467,37 @@ class BehaviourTest {
         assertTrue(before.photo!!.after.sameAs(stage.state.photo!!.after))
     }
 
+    @Test fun anEmptyScreenStaysEmptyWhenItIsTurned() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.controller.pause().stop().destroy()
+        stage.install()
+        stage.launch() // a new start, and not the return of what was killed
+        stage.controller.recreate()
+        stage.settled()
+        assertEquals(Screen.EMPTY, stage.state.screen)
+    }
+
+    @Test fun hintsOfAnotherPhotoAreNotBroughtBack() = Stage().use { stage ->
+        stage.launch().opened(stage.photo("first.png")).model.addHint(10f, 10f)
+        stage.settled()
+        val saved = Bundle()
+        stage.controller.saveInstanceState(saved)
+        stage.opened(stage.photo("second.png"))
+        stage.controller.pause().stop().destroy()
+        stage.install()
+        stage.launch(saved).settled()
+        assertEquals("second.png" to 0, stage.state.photo!!.name to stage.state.hints.size)
+    }
+
+    @Test fun backEndsSettingColoursBeforeTheApp() = Stage().use { stage ->
+        stage.launch().opened().click(R.id.hint)
+        back(stage)
+        assertEquals(Tool.COMPARE, stage.state.tool)
+        assertFalse(stage.activity.isFinishing)
+        back(stage)
+        assertTrue(stage.activity.isFinishing)
+    }
+
     @Test fun cancelledWorkShowsNothingLater() {
         val gate = CountDownLatch(1)
         Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
@@ -309,6 +547,21 @@ class BehaviourTest {
         stage.model.tool(Tool.COMPARE)
         val described = stage.view<View>(R.id.compare).contentDescription.toString()
         assertTrue(described, "photo.png" in described && "50" in described)
+    }
+
+    @Suppress("DEPRECATION")
+    private fun back(stage: Stage) = stage.activity.onBackPressed()
+
+    /** Of which a JPEG is large. */
+    private fun noise(): java.io.File {
+        val random = kotlin.random.Random(3)
+        val bitmap = android.graphics.Bitmap.createBitmap(
+            IntArray(300 * 200) { (0xFF shl 24) or random.nextInt() }, 300, 200, android.graphics.Bitmap.Config.ARGB_8888,
+        )
+        return java.io.File.createTempFile("noise", ".png").apply {
+            deleteOnExit()
+            outputStream().use { bitmap.compress(android.graphics.Bitmap.CompressFormat.PNG, 100, it) }
+        }
     }
 
     private fun touch(view: View, vararg places: Pair<Float, Float>) {

@@ -73,31 +73,44 @@ class FakeModels(var colorizer: () -> FakeColorizer = { FakeColorizer() }) : Mod
 
     override fun names() = listOf("mobile.tflite", "own.tflite")
 
+    override fun isOne(uri: Uri) = uri.path!!.endsWith(".tflite")
+
     override fun add(uri: Uri) = added()
 
     override fun open(choice: Choice): Opened =
         Opened(colorizer().also(opened::add), if (fellBack) Accelerator.CPU else choice.accelerator, fellBack)
 }
 
+/** Of a model that takes neither hints nor vivid. */
+val PLAIN = FakeColorizer.CARD.copy(name = "plain", hints = false, vivid = false)
+
 /** Real photos, except for what a test wants to go wrong. */
 class TroubledPhotos(private val real: Photos) : Photos by real {
     var onDecode: (() -> Nothing)? = null
-    var onSave: (() -> Nothing)? = null
+    var onSave: (() -> Unit)? = null
 
     override fun decode(photo: PhotoFile, window: Window?): BitmapRaster = onDecode?.invoke() ?: real.decode(photo, window)
 
-    override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Uri =
-        onSave?.invoke() ?: real.save(photo, raster, card)
+    override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Written {
+        onSave?.invoke()
+        return real.save(photo, raster, card)
+    }
 }
 
 class FakeCamera : Camera {
     var frame: ((Pixels) -> Unit)? = null
     var failed: ((Throwable) -> Unit)? = null
     var jpeg: ByteArray? = null
+    var turn = -1
 
     override fun start(turn: Int, frame: (Pixels) -> Unit, failed: (Throwable) -> Unit) {
+        this.turn = turn
         this.frame = frame
         this.failed = failed
+    }
+
+    override fun turn(turn: Int) {
+        this.turn = turn
     }
 
     override fun takePhoto(jpeg: (ByteArray) -> Unit) = jpeg(this.jpeg!!)

@@ -86,6 +86,16 @@ class RealModelTest {
         }
     }
 
+    @Test fun modelsAreToldByTheirContent() {
+        assertEquals(
+            listOf(true, false, false),
+            listOf("models/tiny.tflite", "README.md", "gray.png").map { models.isOne(shared(it)) },
+        )
+        val empty = Uri.parse("content://files/empty")
+        shadowOf(app.contentResolver).registerInputStreamSupplier(empty) { ByteArray(0).inputStream() }
+        assertEquals(false, models.isOne(empty))
+    }
+
     @Test fun whatIsNoModelIsNotTakenIn() {
         val before = models.names()
         try {

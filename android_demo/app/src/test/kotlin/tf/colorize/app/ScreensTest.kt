@@ -64,11 +64,13 @@ class ScreensTest {
 
     @Test fun germanOnItsSide() = qualified("+de-w640dp-h360dp-land") { it.launch().opened().compareScreen("german-landscape") }
 
+    @Test fun aModelWithoutHintsAndVivid() = Stage(FakeModels { FakeColorizer(PLAIN) }).use { it.launch().opened().compareScreen("plain-model") }
+
     @Test fun viewfinder() = Stage().use { stage ->
         stage.launch().model.viewfinder(true)
         stage.camera.frame!!(Parity.picture())
         waitFor("a frame") { stage.state.frame != null }
-        stage.model.frame(stage.state.frame!!.copy(perSecond = 12.34f))
+        stage.model.frame(stage.state.frame!!.copy(perSecond = 12.34f), FakeColorizer.CARD)
         stage.compareScreen("viewfinder")
     }
 

@@ -15,6 +15,7 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import tf.colorize.core.Distance
+import tf.colorize.core.Metadata
 import java.io.File
 import java.io.FileNotFoundException
 
@@ -58,13 +59,22 @@ class Stage(val models: FakeModels = FakeModels(), val camera: FakeCamera = Fake
         return uri
     }
 
+    /** A photo whose EXIF is larger than what a JPEG has room for. */
+    fun talkative(name: String): Uri {
+        val exif = "II*\u0000\u0008\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000".toByteArray(Charsets.ISO_8859_1) + ByteArray(80_000)
+        val file = File.createTempFile("talkative", ".png").apply { deleteOnExit() }
+        val marked = Metadata(exif = exif).marked("camera", 100, 75)
+        file.outputStream().use { out -> Metadata.intoPng(out, marked).use { it.write(golden("colour.png").readBytes()) } }
+        return photo(name, file)
+    }
+
     fun opened(uri: Uri = photo()): Stage {
         model.open(uri)
         settled()
         return this
     }
 
-    fun settled() = waitFor("the end of the work") { state.work == null }
+    fun settled() = waitFor("the end of the work") { state.work == null && state.saving == null }
 
     /** Names of the pictures that were put into the gallery, and how many were taken out again. */
     @Suppress("DEPRECATION")

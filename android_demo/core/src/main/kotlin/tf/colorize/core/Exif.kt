@@ -16,26 +16,63 @@ object Exif {
     private const val DIRECTORY = 0x8769
     private const val WIDTH = 0xA002 // in the EXIF directory
     private const val HEIGHT = 0xA003
+    private const val THUMBNAIL = 0x0201 // in the second directory: a JPEG's place and length
+    private const val THUMBNAIL_LENGTH = 0x0202
     private const val ASCII: Short = 2
     private const val SHORT: Short = 3
     private const val LONG: Short = 4
     private const val ENTRY = 12
     private val EMPTY = byteArrayOf(0x49, 0x49, 0x2A, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
-    /** The TIFF structure [block] with Software, Orientation = 1 and the size; a new one where there was none, or a damaged one. */
-    fun updated(block: ByteArray?, software: String, width: Int, height: Int): ByteArray = try {
-        block?.let { rewritten(it, software, width, height) }
+    /** The TIFF structure alone, as some files name it before it begins. */
+    fun bare(block: ByteArray): ByteArray {
+        val named = block.size >= Metadata.EXIF.size && Metadata.EXIF.indices.all { block[it] == Metadata.EXIF[it] }
+        return if (named) block.copyOfRange(Metadata.EXIF.size, block.size) else block
+    }
+
+    /** A TIFF structure that says no more than the Software, Orientation = 1. */
+    fun fresh(software: String, width: Int, height: Int): ByteArray = rewritten(EMPTY, software, width, height)
+
+    /**
+     * The TIFF structure [block] with Software, Orientation = 1 and the size; null where it is damaged, or would be longer
+     * than [most] bytes even without the thumbnail's.
+     */
+    fun updated(block: ByteArray, software: String, width: Int, height: Int, most: Int = Int.MAX_VALUE): ByteArray? = try {
+        rewritten(block, software, width, height).takeIf { it.size <= most }
+            ?: rewritten(withoutThumbnail(block), software, width, height).takeIf { it.size <= most }
     } catch (_: IndexOutOfBoundsException) {
         null
-    } ?: rewritten(EMPTY, software, width, height)
+    }
 
-    private fun rewritten(tiff: ByteArray, software: String, width: Int, height: Int): ByteArray {
-        val mark = if (tiff.size < 8) "" else String(tiff, 0, 4, Charsets.ISO_8859_1)
-        val order = when (mark) {
+    private fun orderOf(tiff: ByteArray): ByteOrder =
+        when (if (tiff.size < 8) "" else String(tiff, 0, 4, Charsets.ISO_8859_1)) {
             "II*\u0000" -> ByteOrder.LITTLE_ENDIAN
             "MM\u0000*" -> ByteOrder.BIG_ENDIAN
             else -> throw IndexOutOfBoundsException("no TIFF structure")
         }
+
+    /** The block as far as its thumbnail, if that comes last, as cameras write it; else all of it. */
+    private fun withoutThumbnail(tiff: ByteArray): ByteArray {
+        val old = ByteBuffer.wrap(tiff).order(orderOf(tiff))
+        val first = old.getInt(4)
+        val second = old.getInt(first + 2 + ENTRY * directory(old, first).size)
+        if (second == 0) return tiff
+        val values = try {
+            directory(old, second).associate { (old.getShort(it).toInt() and 0xFFFF) to old.getInt(it + 8) }
+        } catch (_: IndexOutOfBoundsException) {
+            return tiff
+        }
+        val start = values[THUMBNAIL] ?: return tiff
+        val length = values[THUMBNAIL_LENGTH] ?: return tiff
+        if (start !in 0..tiff.size - 2 || length !in 2..tiff.size - start) return tiff
+        val isLast = (start + length until tiff.size).all { tiff[it] == 0.toByte() }
+        return if (isLast && old.getShort(start) == jpegMark(old.order())) tiff.copyOf(start) else tiff
+    }
+
+    private fun jpegMark(order: ByteOrder): Short = if (order == ByteOrder.BIG_ENDIAN) 0xFFD8.toShort() else 0xD8FF.toShort()
+
+    private fun rewritten(tiff: ByteArray, software: String, width: Int, height: Int): ByteArray {
+        val order = orderOf(tiff)
         val old = ByteBuffer.wrap(tiff.copyOf()).order(order)
         val entries = TreeMap<Int, ByteArray>()
         for (at in directory(old, old.getInt(4))) {

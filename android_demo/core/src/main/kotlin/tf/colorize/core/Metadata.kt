@@ -6,9 +6,31 @@ import java.util.zip.CRC32
 
 /** What travels from the old file to the new one. */
 class Metadata(val exif: ByteArray? = null, val xmp: ByteArray? = null) {
-    /** The same with the mark of what was done, for a picture of this size. */
-    fun marked(tool: String, width: Int, height: Int) =
-        Metadata(Exif.updated(exif, tool, width, height), Provenance.updatedXmp(xmp, tool))
+    /** The same with the mark of what was done, for a picture of this size, in the [room] that its file has. */
+    fun marked(tool: String, width: Int, height: Int, room: Room = Room.OF_PNG): Marked {
+        val oldExif = exif?.let(Exif::bare)?.takeIf { it.isNotEmpty() }
+        val oldXmp = xmp?.takeIf { it.isNotEmpty() }
+        val newExif = oldExif?.let { Exif.updated(it, tool, width, height, room.exif) }
+        val newXmp = oldXmp?.let { Provenance.updatedXmp(it, tool, room.xmp) }
+        val leftOut = listOfNotNull(
+            "EXIF".takeIf { oldExif != null && newExif == null },
+            "XMP".takeIf { oldXmp != null && newXmp == null },
+        )
+        return Marked(newExif ?: Exif.fresh(tool, width, height), newXmp ?: Provenance.freshXmp(tool), leftOut)
+    }
+
+    /** What goes into the new file, and the names of what could not: it is damaged, or larger than the file has room for. */
+    class Marked(val exif: ByteArray, val xmp: ByteArray, val leftOut: List<String>)
+
+    /** The most bytes that a kind of file takes. */
+    class Room private constructor(internal val exif: Int, internal val xmp: Int) {
+        companion object {
+            val OF_PNG = Room(Int.MAX_VALUE, Int.MAX_VALUE)
+
+            /** A segment counts to 65,535, itself and the name of what is in it among them. */
+            val OF_JPEG = Room(MOST_IN_SEGMENT - EXIF.size, MOST_IN_SEGMENT - XMP.size)
+        }
+    }
 
     companion object {
         /** Of a JPEG, PNG, WebP, HEIC or AVIF file; nothing of other formats. */
@@ -19,26 +41,18 @@ class Metadata(val exif: ByteArray? = null, val xmp: ByteArray? = null) {
         internal val EXIF = "Exif\u0000\u0000".encodeToByteArray()
         internal val XMP = "http://ns.adobe.com/xap/1.0/\u0000".encodeToByteArray()
         internal val PNG_XMP = "XML:com.adobe.xmp\u0000\u0000\u0000\u0000\u0000".encodeToByteArray()
-        private const val MOST_IN_SEGMENT = 65_000
+        private const val MOST_IN_SEGMENT = 65_533
 
-        /** A JPEG that an encoder writes through it gets [metadata] (marked before) as its first segments. */
-        fun intoJpeg(out: OutputStream, metadata: Metadata, tool: String, width: Int, height: Int): OutputStream {
-            // A segment holds 64 kB; what does not fit is replaced by the mark alone.
-            val fresh by lazy { Metadata().marked(tool, width, height) }
-            val exif = metadata.exif?.takeIf { it.size <= MOST_IN_SEGMENT } ?: fresh.exif
-            val xmp = metadata.xmp?.takeIf { it.size <= MOST_IN_SEGMENT } ?: fresh.xmp
-            return Inserting(out, 2, segment(EXIF, exif) + segment(XMP, xmp))
-        }
+        /** A JPEG that an encoder writes through it gets [metadata], marked for the [Room.OF_JPEG], as its first segments. */
+        fun intoJpeg(out: OutputStream, metadata: Marked): OutputStream =
+            Inserting(out, 2, segment(EXIF, metadata.exif) + segment(XMP, metadata.xmp))
 
         /** The same for a PNG: as chunks after its header. */
-        fun intoPng(out: OutputStream, metadata: Metadata): OutputStream {
-            val text = metadata.xmp?.let { chunk("iTXt", PNG_XMP + it) } ?: ByteArray(0)
-            val exif = metadata.exif?.let { chunk("eXIf", it) } ?: ByteArray(0)
-            return Inserting(out, 33, text + exif)
-        }
+        fun intoPng(out: OutputStream, metadata: Marked): OutputStream =
+            Inserting(out, 33, chunk("iTXt", PNG_XMP + metadata.xmp) + chunk("eXIf", metadata.exif))
 
-        private fun segment(prefix: ByteArray, body: ByteArray?): ByteArray {
-            if (body == null) return ByteArray(0)
+        private fun segment(prefix: ByteArray, body: ByteArray): ByteArray {
+            require(prefix.size + body.size <= MOST_IN_SEGMENT) { "${body.size} bytes for a segment" }
             val length = prefix.size + body.size + 2
             return byteArrayOf(0xFF.toByte(), APP1.toByte(), (length shr 8).toByte(), length.toByte()) + prefix + body
         }

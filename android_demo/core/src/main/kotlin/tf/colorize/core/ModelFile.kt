@@ -15,6 +15,11 @@ class ModelFile private constructor(val content: ByteBuffer, val card: Card) {
         private const val METADATA = "colorize_tf.card"
         private const val DIGITS = 64
 
+        /** So many bytes tell whether a file is one of TFLite's. */
+        const val HEAD = 8
+
+        fun isHead(head: ByteArray) = head.size == HEAD && (0..3).all { head[4 + it] == "TFL3"[it].code.toByte() }
+
         /** Reads the card and compares the checksum in it with the file. */
         fun read(content: ByteBuffer): ModelFile {
             val bytes = content.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN)
@@ -56,7 +61,7 @@ class ModelFile private constructor(val content: ByteBuffer, val card: Card) {
 /** The little of the FlatBuffers format that a model's metadata needs; whatever points outside throws IndexOutOfBounds. */
 private class FlatBuffer(private val content: ByteBuffer) {
     init {
-        if (content.limit() < 8 || (0..3).any { content.get(4 + it) != "TFL3"[it].code.toByte() }) {
+        if (content.limit() < ModelFile.HEAD || !ModelFile.isHead(ByteArray(ModelFile.HEAD, content::get))) {
             throw IndexOutOfBoundsException("the mark of a TFLite file is missing")
         }
     }

@@ -17,9 +17,20 @@ object Provenance {
     /** `colorize_tf 0.1.0 (mobile 1)`. */
     fun software(version: String, card: Card) = "colorize_tf $version (${card.name} ${card.version})"
 
-    /** The XMP packet with the mark in place of what it said about its source, tool and orientation. */
-    fun updatedXmp(packet: ByteArray?, tool: String): ByteArray {
-        var text = packet?.takeIf { it.size <= MOST }?.let(::readable) ?: EMPTY
+    /** An XMP packet with the mark alone. */
+    fun freshXmp(tool: String): ByteArray = marked(EMPTY, tool)
+
+    /**
+     * The XMP packet with the mark in place of what it said about its source, tool and orientation; null where it cannot
+     * be read, or would be longer than [most] bytes even without the thumbnails in it.
+     */
+    fun updatedXmp(packet: ByteArray, tool: String, most: Int = Int.MAX_VALUE): ByteArray? {
+        val text = packet.takeIf { it.size <= MOST }?.let(::readable) ?: return null
+        return marked(text, tool).takeIf { it.size <= most } ?: marked(withoutThumbnails(text), tool).takeIf { it.size <= most }
+    }
+
+    private fun marked(packet: String, tool: String): ByteArray {
+        var text = packet
         for ((namespace, name) in listOf(IPTC to "DigitalSourceType", XMP to "CreatorTool", TIFF to "Orientation")) {
             text = without(text, namespace, name)
         }
@@ -35,11 +46,23 @@ object Provenance {
         null
     }
 
+    /** The packet without pictures of the photo, which show it without its colour, and without room to grow. */
+    private fun withoutThumbnails(packet: String): String {
+        var text = packet
+        for (prefix in prefixes(packet, XMP)) {
+            val element = "${Regex.escape(prefix)}:Thumbnails"
+            text = text.replace(Regex("<$element\\b.*?</$element\\s*>", RegexOption.DOT_MATCHES_ALL), "")
+        }
+        return text.replace(Regex("\\s+(?=<\\?xpacket end)"), "\n")
+    }
+
+    private fun prefixes(packet: String, namespace: String): Set<String> =
+        Regex("xmlns:([\\w.-]+)\\s*=\\s*[\"']${Regex.escape(namespace)}[\"']").findAll(packet).map { it.groupValues[1] }.toSet()
+
     /** The packet without a property, as attribute or as element, under whatever prefix. */
     private fun without(packet: String, namespace: String, name: String): String {
-        val prefixes = Regex("xmlns:([\\w.-]+)\\s*=\\s*[\"']${Regex.escape(namespace)}[\"']").findAll(packet)
         var text = packet
-        for (prefix in prefixes.map { it.groupValues[1] }.toSet()) {
+        for (prefix in prefixes(packet, namespace)) {
             val property = "${Regex.escape(prefix)}:$name"
             text = text.replace(Regex("\\s$property\\s*=\\s*(?:\"[^\"]*\"|'[^']*')"), "")
             text = text.replace(Regex("<$property(?:\\s[^<>]*)?(?:/>|>[^<]*</$property\\s*>)"), "")

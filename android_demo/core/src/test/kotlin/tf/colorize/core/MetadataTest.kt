@@ -16,7 +16,7 @@ class MetadataTest {
     @Test fun theMarkAndTheOldMetadataGoIntoAJpeg() {
         val old = Metadata(exif(), "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"r\"><rdf:Description rdf:about=\"\" xmlns:dc=\"d\" dc:title=\"Harbour\"/></rdf:RDF></x:xmpmeta>".encodeToByteArray())
         val out = ByteArrayOutputStream()
-        Metadata.intoJpeg(out, old.marked("tool <1>", 40, 30), "tool <1>", 40, 30).use { through ->
+        Metadata.intoJpeg(out, old.marked("tool <1>", 40, 30, Metadata.Room.OF_JPEG)).use { through ->
             val bytes = ByteArrayOutputStream().also { ImageIO.write(ImageIO.read(png()), "jpg", it) }.toByteArray()
             through.write(bytes[0].toInt()) // an encoder may write in pieces of any size
             through.write(bytes, 1, 100)
@@ -40,14 +40,14 @@ class MetadataTest {
     }
 
     @Test fun theMarkIsWrittenOnce() {
-        val once = Provenance.updatedXmp(null, "tool 1")
-        val twice = Provenance.updatedXmp(once, "tool 2").decodeToString()
+        val once = Provenance.freshXmp("tool 1")
+        val twice = Provenance.updatedXmp(once, "tool 2")!!.decodeToString()
         assertEquals(1, Regex("DigitalSourceType=").findAll(twice).count())
         assertTrue("tool 2" in twice && "tool 1" !in twice)
     }
 
     @Test fun orientationBecomesUpright() {
-        val exif = Exif.updated(exif(), "tool", 640, 480)
+        val exif = Exif.updated(exif(), "tool", 640, 480)!!
         assertArrayEquals(byteArrayOf(0x4D, 0x4D), exif.copyOf(2)) // the byte order is kept
         val entries = entries(exif)
         assertEquals(1, entries[0x0112])
@@ -57,8 +57,97 @@ class MetadataTest {
 
     @Test fun damagedExifIsReplaced() {
         for (damaged in listOf(ByteArray(3), "II*\u0000\u00ff\u00ff\u00ff\u007f".toByteArray(Charsets.ISO_8859_1), "hello world".toByteArray())) {
-            assertEquals(setOf(0x0112, 0x0131), entries(Exif.updated(damaged, "tool", 1, 1)).keys)
+            val marked = Metadata(exif = damaged).marked("tool", 1, 1)
+            assertEquals(setOf(0x0112, 0x0131), entries(marked.exif).keys)
+            assertEquals(listOf("EXIF"), marked.leftOut)
         }
+    }
+
+    // --- what a JPEG has room for; sizes as in tests/test_edge_marks.py ---
+
+    @Test fun exifThatAJpegHoldsWithoutItsThumbnailIsKept() {
+        for ((size, thumbnail) in listOf(64_952 to 0, 65_533 to 9_000, 70_000 to 9_000)) {
+            for (order in listOf(ByteOrder.LITTLE_ENDIAN, ByteOrder.BIG_ENDIAN)) {
+                val block = exifOf(size, thumbnail, order)
+                val kept = throughJpeg(Metadata(exif = block))
+                assertEquals("$size, $order", emptyList<String>(), kept.first)
+                val exif = kept.second.exif!!
+                assertEquals(setOf(0x0112, 0x0131, 0x927C), entries(exif).keys.map { it and 0xFFFF }.toSet())
+                assertEquals(block.count { it == 'N'.code.toByte() }, exif.count { it == 'N'.code.toByte() })
+                assertTrue("the thumbnail", "TTTT" !in exif.toString(Charsets.ISO_8859_1))
+            }
+        }
+    }
+
+    @Test fun exifBeyondThatIsLeftOutAndNamed() {
+        for (block in listOf(exifOf(65_533), exifOf(80_000, 9_000))) {
+            val (leftOut, kept) = throughJpeg(Metadata(exif = block))
+            assertEquals(listOf("EXIF"), leftOut)
+            assertEquals(setOf(0x0112, 0x0131), entries(kept.exif!!).keys)
+            assertEquals(emptyList<String>(), Metadata(exif = block).marked("tool", 3, 4).leftOut) // a PNG takes it
+        }
+    }
+
+    @Test fun aThumbnailThatIsNotTheLastIsNotCutOff() {
+        val block = exifOf(70_000, 9_000) + byteArrayOf(7)
+        assertEquals(listOf("EXIF"), throughJpeg(Metadata(exif = block)).first)
+    }
+
+    @Test fun xmpLosesItsThumbnailsBeforeAllTheRest() {
+        val thumbnails = "<x2:Thumbnails><rdf:Alt>\n${"A".repeat(30_000)}</rdf:Alt></x2:Thumbnails>"
+        val (none, slim) = throughJpeg(Metadata(xmp = xmpOf(90_000, thumbnails)))
+        assertEquals(emptyList<String>(), none)
+        assertTrue("x".repeat(59_000) in slim.xmp!!.decodeToString() && "Thumbnails" !in slim.xmp.decodeToString())
+        val (nothing, whole) = throughJpeg(Metadata(xmp = xmpOf(65_100, thumbnails)))
+        assertEquals(emptyList<String>(), nothing)
+        assertTrue("Thumbnails" in whole.xmp!!.decodeToString()) // there is room for them
+        val (leftOut, mark) = throughJpeg(Metadata(xmp = xmpOf(65_504)))
+        assertEquals(listOf("XMP"), leftOut)
+        assertTrue(Provenance.SOURCE_TYPE in mark.xmp!!.decodeToString())
+    }
+
+    @Test fun nothingIsLeftOutUnnamed() {
+        val named = "Exif\u0000\u0000".encodeToByteArray()
+        for ((metadata, leftOut) in listOf(
+            Metadata(exif = named + "II*\u0000".encodeToByteArray() + ByteArray(4) { -1 }) to "EXIF",
+            Metadata(xmp = ByteArray((1 shl 20) + 1) { 'x'.code.toByte() }) to "XMP",
+            Metadata(xmp = xmpOf(500).decodeToString().toByteArray(Charsets.UTF_16)) to "XMP",
+            Metadata(xmp = "no xml".encodeToByteArray()) to "XMP",
+            Metadata(exif = named, xmp = ByteArray(0)) to null,
+            Metadata(exif = named + exif()) to null,
+        )) assertEquals(listOfNotNull(leftOut), metadata.marked("tool", 3, 4).leftOut)
+    }
+
+    /** What was left out, and what is read again from a JPEG that [metadata] went through. */
+    private fun throughJpeg(metadata: Metadata): Pair<List<String>, Metadata> {
+        val marked = metadata.marked("colorize_tf 0.1.0 (mobile 1)", 3, 4, Metadata.Room.OF_JPEG)
+        val out = ByteArrayOutputStream()
+        Metadata.intoJpeg(out, marked).use { it.write(byteArrayOf(-1, 0xD8.toByte(), -1, 0xD9.toByte())) }
+        return marked.leftOut to Metadata.read(ByteBuffer.wrap(out.toByteArray()))
+    }
+
+    /** With its name of this size in all, a maker's note as long as needed, and at its end maybe a thumbnail. */
+    private fun exifOf(size: Int, thumbnail: Int = 0, order: ByteOrder = ByteOrder.LITTLE_ENDIAN): ByteArray {
+        val rest = 2 + 12 + 4 + if (thumbnail > 0) 2 + 24 + 4 else 0
+        val note = size - 6 - 8 - rest - thumbnail
+        val out = ByteBuffer.allocate(size - 6).order(order)
+        out.put((if (order == ByteOrder.LITTLE_ENDIAN) "II*\u0000" else "MM\u0000*").encodeToByteArray()).putInt(8)
+        out.putShort(1).putShort(0x927C.toShort()).putShort(7).putInt(note).putInt(8 + rest)
+        out.putInt(if (thumbnail > 0) 8 + 2 + 12 + 4 else 0)
+        if (thumbnail > 0) {
+            out.putShort(2).putShort(0x0201).putShort(4).putInt(1).putInt(8 + rest + note)
+            out.putShort(0x0202).putShort(4).putInt(1).putInt(thumbnail).putInt(0)
+        }
+        repeat(note) { out.put('N'.code.toByte()) }
+        val picture = ByteArray(thumbnail) { 'T'.code.toByte() }
+        if (thumbnail > 0) byteArrayOf(-1, 0xD8.toByte()).copyInto(picture)
+        return out.put(picture).array()
+    }
+
+    private fun xmpOf(size: Int, inside: String = ""): ByteArray {
+        val head = "<rdf:RDF xmlns:x2=\"http://ns.adobe.com/xap/1.0/\">$inside<!--"
+        val tail = "--></rdf:RDF>"
+        return (head + "x".repeat(size - head.length - tail.length) + tail).encodeToByteArray()
     }
 
     // --- HEIC and AVIF, which differ in the boxes' insides ---
