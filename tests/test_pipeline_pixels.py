@@ -178,6 +178,12 @@ def test_no_photo_is_decoded_smaller_than_it_is_shown(tmp_path):
         assert np.std(found) > least, size
 
 
+def test_what_is_shrunk_far_is_the_mean_of_all_pixels():
+    noise = np.random.default_rng(0).integers(0, 256, (48, 80, 3), dtype=np.uint8)
+    means = noise.reshape(16, 3, 16, 5, 3).mean((1, 3))
+    np.testing.assert_allclose(reading.resize(tf.constant(noise), (16, 16), smooth=False), means, atol=1e-3)
+
+
 # === The cache of pixels ===
 
 
