@@ -9,7 +9,7 @@ from PIL import Image
 
 from colorize_tf.datasets import open_source
 from colorize_tf.datasets.tfds_builder import PhotoFolder
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, RunError
 from colorize_tf.pipeline import training_batches
 
 
@@ -79,6 +79,20 @@ def test_one_split_of_a_set_can_be_asked_for(prepared_folder):
     assert part.count == 5 and set(part.hashes) < set(whole.hashes)
     with pytest.raises(InputError, match="has the splits"):
         open_source("tfds:photo_folder@nowhere")
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_photo_that_became_unreadable_is_named(tmp_path, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (40, 32), "teal").save(tmp_path / name, exif=exif)
+    photos = open_source(f"folder:{tmp_path}")
+    examples = PhotoFolder(data_dir=tmp_path / "tfds")._generate_examples(photos)
+    assert next(examples)[0] == "a.jpg"
+    (tmp_path / "b.jpg").unlink()
+    with pytest.raises(RunError, match=r"^--data: b\.jpg could not be read any more: "):
+        next(examples)
 
 
 class TestPhotoFolder(tfds.testing.DatasetBuilderTestCase):

@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from colorize_tf.datasets.photos import FRACTIONS, Photos
+from colorize_tf.datasets.readable import readable
 from colorize_tf.datasets.sources import open_source
 
 __all__ = ["PhotoFolder"]
@@ -50,7 +51,9 @@ class PhotoFolder(tfds.core.GeneratorBasedBuilder):
         for index in range(photos.count):
             label = "" if photos.labels is None else photos.label_names[photos.labels[index]]
             name = str(photos.names[index])
-            yield name, {"image": io.BytesIO(_upright(photos, index)), "filename": name, "label": label}
+            with readable(name):
+                encoded = _upright(photos, index)
+            yield name, {"image": io.BytesIO(encoded), "filename": name, "label": label}
 
 
 def _upright(photos: Photos, index: int) -> bytes:
