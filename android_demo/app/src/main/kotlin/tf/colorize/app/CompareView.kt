@@ -92,6 +92,7 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
         val shown = photo ?: return
         if (width == 0 || height == 0) return
         place.fit(shown.width, shown.height, width, height)
+        systemGestureExclusionRects = if (tool == Tool.COMPARE) listOf(handleAt()) else emptyList()
         removeCallbacks(askForDetail)
         postDelayed(askForDetail, PAUSE)
     }
@@ -139,6 +140,13 @@ class CompareView @JvmOverloads constructor(context: Context, attributes: Attrib
             canvas.drawLine(tip, height / 2f, tip - side * arm / 2, height / 2f - arm / 2, line)
             canvas.drawLine(tip, height / 2f, tip - side * arm / 2, height / 2f + arm / 2, line)
         }
+    }
+
+    /** Where a finger takes the line: at the screen's edge too, where it would otherwise be the system's way back. */
+    private fun handleAt(): Rect {
+        val reach = (REACH * density).toInt()
+        val at = lineAt().toInt()
+        return Rect(at - reach, height / 2 - 2 * reach, at + reach, height / 2 + 2 * reach)
     }
 
     private fun dot(canvas: Canvas, index: Int, hint: Hint) {

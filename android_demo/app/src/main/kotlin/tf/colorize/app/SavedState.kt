@@ -4,6 +4,7 @@ import android.content.Intent
 import android.net.Uri
 import android.os.Build
 import android.os.Bundle
+import android.os.Parcelable
 import tf.colorize.core.Hint
 import tf.colorize.core.Options
 import tf.colorize.core.Palette
@@ -44,17 +45,20 @@ fun Bundle.toSaved(): Saved {
 /** The files that another app shares. */
 fun Intent.streams(): List<Uri> = when (action) {
     Intent.ACTION_SEND -> listOfNotNull(extra(Intent.EXTRA_STREAM))
-    Intent.ACTION_SEND_MULTIPLE -> extras(Intent.EXTRA_STREAM)
+    Intent.ACTION_SEND_MULTIPLE -> extras(Intent.EXTRA_STREAM).filterIsInstance<Uri>() // whoever shares may send anything
     else -> emptyList()
 }
 
 @Suppress("DEPRECATION") // the typed ones are of API 33
-private fun Intent.extra(name: String): Uri? =
-    if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) getParcelableExtra(name, Uri::class.java) else getParcelableExtra(name)
+private fun Intent.extra(name: String): Uri? = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+    getParcelableExtra(name, Uri::class.java)
+} else {
+    getParcelableExtra<Parcelable>(name) as? Uri
+}
 
 @Suppress("DEPRECATION")
-private fun Intent.extras(name: String): List<Uri> = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+private fun Intent.extras(name: String): List<Parcelable> = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
     getParcelableArrayListExtra(name, Uri::class.java)
 } else {
-    getParcelableArrayListExtra(name)
+    getParcelableArrayListExtra<Parcelable>(name)
 }.orEmpty()

@@ -130,6 +130,28 @@ class BehaviourTest {
         assertEquals(0.35f, stage.state.split, 0.02f)
     }
 
+    @Test fun theLineCanBeTakenAtTheEdgeOfTheScreen() = Stage().use { stage ->
+        stage.launch().opened().model.split(0f)
+        val view = stage.view<CompareView>(R.id.compare)
+        stage.drawn()
+        assertTrue(view.systemGestureExclusionRects.single().contains(10, view.height / 2))
+        stage.model.tool(Tool.HINT)
+        assertEquals(emptyList<Any>(), view.systemGestureExclusionRects)
+    }
+
+    @Test fun whatIsNoAddressIsNotOpened() {
+        val real = Build.VERSION.SDK_INT
+        ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", 30)
+        try {
+            val other = Bundle()
+            assertEquals(emptyList<Uri>(), Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_STREAM, other).streams())
+            val several = Intent(Intent.ACTION_SEND_MULTIPLE).putParcelableArrayListExtra(Intent.EXTRA_STREAM, arrayListOf(other, Uri.EMPTY))
+            assertEquals(listOf(Uri.EMPTY), several.streams())
+        } finally {
+            ReflectionHelpers.setStaticField(Build.VERSION::class.java, "SDK_INT", real)
+        }
+    }
+
     @Test fun saturationAsksTheNetworkNothingVividDoes() = Stage().use { stage ->
         stage.launch().opened()
         val before = stage.state.photo!!.after

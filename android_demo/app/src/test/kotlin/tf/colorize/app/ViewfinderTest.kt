@@ -139,6 +139,12 @@ class ViewfinderTest {
         assertNull(stage.camera.frame)
     }
 
+    @Test fun theScreenStaysOnWhileItRuns() = Stage().use { stage ->
+        stage.launch().model.viewfinder(true)
+        val view = stage.view<View>(R.id.viewfinder)
+        assertTrue(view.isShown && view.keepScreenOn)
+    }
+
     @Test fun backClosesTheCameraAndNotTheApp() = Stage().use { stage ->
         stage.launch().model.viewfinder(true)
         @Suppress("DEPRECATION")
