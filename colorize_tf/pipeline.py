@@ -258,7 +258,7 @@ def _view(view: str, kind: str, size: int) -> View:
             pixels = tf.cast(tf.round(pixels), tf.uint8)
         return convert(tf.cond(flip, lambda: pixels[:, ::-1], lambda: pixels))
 
-    return fused(look, tf.zeros([size, size, 3]), tf.constant(False))
+    return fused(look, tf.TensorSpec([size, size, 3]), tf.TensorSpec([], tf.bool))
 
 
 def _rgb_of_rgb(rgb: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

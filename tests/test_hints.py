@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from colorize_tf.hints import _blur, aged, simulated_hints
+from colorize_tf.hints import _blurred, _old_print, aged, simulated_hints
 
 SIZE = 64
 
@@ -114,7 +114,18 @@ def test_an_old_print_is_faded_and_in_range(luma):
 def test_the_blur_of_an_old_print_is_a_gaussian(luma):
     for sigma in (0.7, 1.9):
         wanted = ndimage.gaussian_filter(luma[..., 0].numpy(), sigma, radius=4, mode="mirror")
-        np.testing.assert_allclose(_blur(SIZE)(luma, tf.constant(sigma))[..., 0], wanted, atol=1e-5)
+        np.testing.assert_allclose(_blurred(luma, tf.constant(sigma))[..., 0], wanted, atol=1e-5)
+
+
+def test_grain_is_normal_and_of_the_stated_strength():
+    side = 256
+    words = tf.random.stateless_uniform([side, side, 1], seeds(1)[0], None, None, tf.int32, alg="philox")
+    strongest = tf.constant([0.5, 0.0, 0.0, 0.0, 1.0, 0.0])
+    grain = 50 * _old_print(side)(tf.zeros([side, side, 1]), strongest, words).numpy()  # units of L
+    weights = ndimage.gaussian_filter(np.pad([[1.0]], 4), 0.7, radius=4)
+    np.testing.assert_allclose([grain.mean(), grain.std()], [0.0, 6.0 * np.linalg.norm(weights)], atol=0.06)
+    kurtosis = np.mean((grain - grain.mean()) ** 4) / grain.var() ** 2
+    assert 2.9 < kurtosis < 3.1
 
 
 def test_an_old_print_has_grain_that_no_two_share():
