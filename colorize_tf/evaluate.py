@@ -23,6 +23,7 @@ from colorize_tf.datasets import Photos, open_source
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.exhibits import sheet
+from colorize_tf.frechet import caution
 from colorize_tf.judging import GRAY, Painter, evaluate
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
@@ -125,6 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for bad in evaluation.unreadable:
         print(f"left out {bad.name}: {bad.reason}", file=sys.stderr)
     summaries = summarize(evaluation.rows, evaluation.distances)
+    if (counts := [one.count for one in evaluation.distances.values()]) and (told := caution(min(counts))):
+        print(told, file=sys.stderr)
     protocol = {"data": photos.source, "split": None if given.data else given.split or "test", "limit": given.limit}
     result = {
         "protocol": {**protocol, "photos": len(evaluation.judged), "size": size, "resize": "bicubic squash"}

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from colorize_tf.errors import InputError
 
-__all__ = ["GROUPS", "Distance", "frechet", "frechet_distance"]
+__all__ = ["FEW", "GROUPS", "Distance", "caution", "frechet", "frechet_distance", "of_few"]
 
 Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 GROUPS = 10  # of the jackknife
+# Below, a distance tells more of the number of pictures than of the pictures: two sets of 300 photos of one kind, drawn
+# apart, are 43 apart by `mobilenet-v1-1.0-dw13`; the same photos with and without colour are 28.
+FEW = 300
 NORMAL_95 = 1.959964  # half a 95 % interval of the normal distribution, in standard errors
 
 
@@ -47,6 +50,21 @@ def frechet(x: Floats, y: Floats) -> Distance:
     rest = [frechet_distance(_without(x, group), _without(y, group)) for group in range(GROUPS)]
     error = math.sqrt((GROUPS - 1) * float(np.var(rest)))
     return Distance(value, max(0.0, value - NORMAL_95 * error), value + NORMAL_95 * error, count)
+
+
+def of_few(count: int) -> str:
+    """Pictures of the smaller set -> what to put behind a distance: their number where it is below `FEW`, else ""."""
+    return f" (N {count})" if count < FEW else ""
+
+
+def caution(count: int) -> str | None:
+    """Pictures of the smaller set -> a line that says what a distance of so few is worth, None if they are enough."""
+    if count >= FEW:
+        return None
+    return (
+        f"Fréchet distance: {count} pictures are few (below {FEW}): sets of so few are far apart even where both show "
+        "the same kind of thing; compare it with distances of as many pictures only"
+    )
 
 
 def frechet_distance(x: Floats, y: Floats) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from colorize_tf.frechet import Distance
+from colorize_tf.frechet import Distance, of_few
 
 __all__ = ["COLUMNS", "Column", "Row", "Statistic", "Summary", "csv_text", "json_text", "markdown_table", "summarize"]
 
@@ -162,9 +162,9 @@ def _cell(found: Statistic | Distance | None, column: Column) -> str:
     if found is None or found.count == 0:
         return "–"
     text = f"{found.mean if isinstance(found, Statistic) else found.value:.{column.digits}f}"
-    if not column.interval or math.isnan(found.low):
-        return text
-    return f"{text} [{found.low:.{column.digits}f}, {found.high:.{column.digits}f}]"
+    if column.interval and not math.isnan(found.low):
+        text += f" [{found.low:.{column.digits}f}, {found.high:.{column.digits}f}]"
+    return text + of_few(found.count) if isinstance(found, Distance) else text
 
 
 def _plain(value: Any) -> Any:

@@ -23,7 +23,7 @@ from colorize_tf.datasets.readable import readable
 from colorize_tf.errors import InputError
 from colorize_tf.exchange import diversity
 from colorize_tf.footprint import footprint
-from colorize_tf.frechet import Distance, frechet
+from colorize_tf.frechet import Distance, caution, frechet, of_few
 from colorize_tf.perception import Features, open_features
 from colorize_tf.predict import Run
 from colorize_tf.splits import open_splits
@@ -104,6 +104,9 @@ def judge_translators(runs: Mapping[str, Run], given: argparse.Namespace) -> int
         size = given.size or int(run.model.size)
         results[name] = judge_translator(run, sets, size, features)
         networks[name] = dataclasses.asdict(footprint(run.model.translate, (1, size, size, 3), side=size))
+    counts = [way.frechet.count for ways in results.values() for way in ways if way.frechet]
+    if counts and (told := caution(min(counts))):
+        print(told, file=sys.stderr)
     heading = f"Fréchet {features.name}" if features else "Fréchet"
     result = {
         "protocol": {"data": given.data, "split": None if given.data else split, "limit": given.limit}
@@ -131,7 +134,7 @@ def _shown(distance: Distance | None) -> str:
     if distance is None:
         return "–"
     interval = "" if np.isnan(distance.low) else f" [{distance.low:.2f}, {distance.high:.2f}]"
-    return f"{distance.value:.2f}{interval}"
+    return f"{distance.value:.2f}{interval}{of_few(distance.count)}"
 
 
 def _through(pictures, shown, there, back):

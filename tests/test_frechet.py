@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from colorize_tf.errors import InputError
-from colorize_tf.frechet import Distance, frechet, frechet_distance
+from colorize_tf.frechet import FEW, Distance, caution, frechet, frechet_distance, of_few
 
 
 def features(count: int, size: int, seed: int) -> np.ndarray:
@@ -61,6 +61,19 @@ def test_few_pictures_have_no_interval() -> None:
     found = frechet(features(19, 4, 1), features(30, 4, 2))
     assert isinstance(found, Distance)
     assert found.count == 19 and math.isnan(found.low) and math.isnan(found.high)
+
+
+def test_a_distance_of_few_pictures_is_told_of() -> None:
+    told = caution(15)
+    assert told is not None and "15 pictures" in told and of_few(15) == " (N 15)"
+    assert caution(FEW) is None and of_few(FEW) == ""
+
+
+def test_few_pictures_of_one_kind_are_far_apart() -> None:
+    same = np.random.default_rng(1).normal(size=(2 * FEW, 100))
+    apart = [frechet_distance(same[:count], same[count : 2 * count]) for count in (15, 60, FEW)]
+    # Of 15 pictures nearly all of the two variances, 100 each; it falls as they come to span all directions.
+    assert apart[0] > 120 and apart[0] > 1.5 * apart[1] and apart[1] > 1.5 * apart[2]
 
 
 def test_one_picture_is_no_set() -> None:

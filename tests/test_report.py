@@ -27,9 +27,10 @@ ROW = {
     "planned_epochs": 20, "passes": 3.25, "images_per_second": 12.5, "losses": {"g_loss": 7.0},
     "protocol": {"photos": 9, "size": 128, "lpips": "lpips-vgg", "frechet": "Fréchet some-net"},
     "parameters": 2_500_000, "macs": 1_250_000_000, "side": 128, "metrics": {key: statistic(20.0) for key in KEYS},
-    "frechet": {"value": 12.0, "low": 11.0, "high": 13.0, "count": 9}, "gain": statistic(1.5),
+    "frechet": {"value": 12.0, "low": 11.0, "high": 13.0, "count": 900}, "gain": statistic(1.5),
     "true_colourfulness": 40.0,
-    "gray": {"metrics": {key: statistic(18.0) for key in KEYS}, "frechet": {"value": 30.0, "low": None, "high": None}},
+    "gray": {"metrics": {key: statistic(18.0) for key in KEYS},
+             "frechet": {"value": 30.0, "low": None, "high": None, "count": 900}},
     "export": {"bytes": 5_000_000, "latency_ms": {"1": 20.0, "2": 11.0}, "recipe": "float16", "machine": "a phone"},
 }  # fmt: skip
 FAILED = {"name": "bad|<net>", "model": "unet", "command": None, "commit": "abc", "failure": "no <memory> left"}
@@ -76,6 +77,20 @@ def test_translators_have_no_psnr() -> None:
     table = tables.translators({**STUDY, "rows": [gray]})
     assert table is not None
     assert list(table.rows[0]) == ["net", "gray to colour", "9", "12.00 [11.00, 13.00]", "30.00", "0.0500", "0.90"]
+
+
+def test_distances_of_few_pictures_are_marked() -> None:
+    few = {**ROW["frechet"], "count": 15}
+    swap = {**SWAP, "translations": [{**WAY, "frechet": few}]}
+    table = tables.translators({**STUDY, "rows": [swap]})
+    assert table is not None and list(table.rows[0][3:5]) == ["12.00 [11.00, 13.00] (N 15)", "12.00 [11.00, 13.00]"]
+    assert table.note.endswith("(N …): a distance of fewer than 300 pictures, which is large for that alone.")
+    assert "(N 15)</small>" in table.page()
+    enough = tables.translators(STUDY)
+    assert enough is not None and "(N" not in enough.markdown()
+    assert "(N" not in tables.quality(STUDY).markdown()
+    net = tables.quality({**STUDY, "rows": [{**ROW, "frechet": few}]})
+    assert net.rows[1][-2] == "12.00 [11.00, 13.00] (N 15)" and "(N …)" in net.note
 
 
 def test_losses_stand_beside_the_published_ones() -> None:

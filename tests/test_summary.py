@@ -63,12 +63,12 @@ def test_table_row() -> None:
 
 def test_what_a_network_judged_has_a_column_of_its_own_name() -> None:
     judged = replace(ROW, lpips=0.25)
-    distances = {"mine": Distance(12.0, 10.0, 14.0, 40), "gray": Distance(30.0, math.nan, math.nan, 4)}
+    distances = {"mine": Distance(12.0, 10.0, 14.0, 400), "gray": Distance(30.0, math.nan, math.nan, 4)}
     summaries = summarize([judged, replace(judged, colorizer="gray")], distances)
     heading, _, mine, gray = markdown_table(summaries, {"frechet": "Fréchet some-net ↓"}).splitlines()
     assert heading.split(" | ")[-3:] == ["LPIPS ↓", "ms", "Fréchet some-net ↓ |"]
     assert mine.endswith("| 0.2500 [0.2500, 0.2500] | 7.0 | 12.00 [10.00, 14.00] |")
-    assert gray.endswith("| 30.00 |")
+    assert gray.endswith("| 30.00 (N 4) |")
     assert not {"LPIPS", "Fréchet"} & set(markdown_table(summarize([ROW])).replace("|", " ").split())
 
 

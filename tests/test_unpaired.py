@@ -88,7 +88,7 @@ def test_a_picture_that_becomes_unreadable_is_named(folders: dict[str, Path], tm
 
 
 def test_evaluate_judges_a_translator(
-    folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keras.utils.set_random_seed(1)
     family = FAMILIES["cyclegan"](name="cyclegan", size=32, base_width=4, residual_blocks=1)
@@ -105,6 +105,16 @@ def test_evaluate_judges_a_translator(
     assert 0 < result["translations"]["run"][0]["cycle"]["mean"] < 1
     weights = sum(int(np.prod(weight.shape)) for weight in model.generator.weights)
     assert result["networks"]["run"]["parameters"] == weights
+
+    def features(pictures: np.ndarray) -> np.ndarray:
+        return pictures.mean((1, 2))
+
+    features.name = "some-net"  # type: ignore[attr-defined]
+    monkeypatch.setattr("colorize_tf.unpaired.open_features", lambda _: features)
+    assert main([str(run), "--features", "some.npz"]) == 0
+    shown, said = capsys.readouterr()
+    count = min(way["pictures"] for way in result["translations"]["run"])
+    assert f"(N {count})" in shown and f"Fréchet distance: {count} pictures are few (below 300)" in said
 
     for words in (["--lpips", "a", "b"], ["--vivid", "1"], ["--scans", "folder:x"], ["--levels"]):
         assert main([str(run), *words]) == 2

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from colorize_tf.frechet import FEW, of_few
 from colorize_tf.report.published import IMAGENET, LAB_MODELS, LAB_STUDY, PUBLISHED, ours
 
 __all__ = ["Table", "cost", "imagenet", "losses", "published", "quality", "translators"]
@@ -82,6 +83,7 @@ def quality(study: Mapping[str, Any]) -> Table:
             "over photos; of the Fréchet distance by jackknife. The last column is what a paper says of the network "
             "that ours is after, PSNR and SSIM, on other data: it cannot be compared."
         )
+    note += _note_of_few(cells)
     return Table("Quality", note, [*headings, "published, other data"], cells, _marked(study))
 
 
@@ -131,6 +133,7 @@ def translators(study: Mapping[str, Any]) -> Table | None:
         "there and back again, pictures in 0 to 1. Diversity: how far outputs are apart by how far inputs are; near 0 "
         "is collapse. Of networks that learn colours without pairs, the last two are those of their validation photos."
     )
+    note += _note_of_few(cells)
     headings = ["network", "way", "pictures", f"{heading} ↓", "untouched", "cycle error ↓", "diversity"]
     return Table("Two sets without pairs", note, headings, cells)
 
@@ -242,7 +245,14 @@ def _distance(found: Record | None) -> str:
     if found is None:
         return NONE
     interval = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
-    return f"{found['value']:.2f}{interval}"
+    return f"{found['value']:.2f}{interval}{of_few(found['count'])}"
+
+
+def _note_of_few(cells: Sequence[Sequence[str]]) -> str:
+    """What `of_few` has marked, if it has."""
+    if not any("(N " in cell for row in cells for cell in row[1:]):
+        return ""
+    return f" (N …): a distance of fewer than {FEW} pictures, which is large for that alone."
 
 
 def _scaled(value: float | None, unit: float, digits: int) -> str:
