@@ -66,7 +66,7 @@ EXPECTED = {
     ),
     "mobile-small": Expected(TWO_CORES, "2.0"),
     "autoencoder-small": Expected(TWO_CORES, "4.2"),
-    "unet-small": Expected(TWO_CORES, "8.8"),
+    "unet-small": Expected(TWO_CORES, "3.5"),
     "dcgan-small": Expected(TWO_CORES, "8.5"),
     "cyclegan-small": Expected(TWO_CORES, "4.4"),
     "cyclegan-gray-small": Expected(TWO_CORES, "253"),
