@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     import keras
 
     from colorize_tf.classify import Scores
+    from colorize_tf.config import DataConfig
     from colorize_tf.datasets import Photos
 
-__all__ = ["Result", "labels_of", "main", "multi_hot"]
+__all__ = ["Result", "labels_of", "main", "multi_hot", "split_of"]
 
-SPLIT = {"train": 0.8, "test": 0.2}
+SPLIT = {"train": 0.8, "test": 0.2}  # where the run's own does not say
 SEPARATOR = "|"  # between the labels of one photo
 
 
@@ -73,6 +74,18 @@ def multi_hot(texts: Sequence[str], fewest: int) -> tuple[np.ndarray, tuple[str,
         counts[name] = counts.get(name, 0) + 1
     names = tuple(sorted(name for name, count in counts.items() if count >= fewest))
     return np.array([[name in one for name in names] for one in sets], np.float32).reshape(len(sets), -1), names
+
+
+def split_of(data: DataConfig) -> dict[str, float]:
+    """How a run's photos were cut -> the shares to learn labels from and to judge on.
+
+    A photo's side depends on its content alone: those that the run learnt to colorize from are among those to learn
+    labels from, so that no encoder has seen a photo that it is judged on. Exact numbers (`--subset`) are another cut.
+    """
+    held_out = data.val_share + data.test_share
+    if data.subset is not None or not held_out:
+        return dict(SPLIT)
+    return {"train": 1.0 - data.val_share - data.test_share, "test": held_out}
 
 
 def compare(
@@ -202,9 +215,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = _size(run, given.size)
     taught = _taught(run, given.imagenet, given.seed)
     photos, y, names = _labelled(given)
-    data = {}
-    for split in SPLIT:
-        part = np.isin(photos.hashes, photos.split(split, SPLIT).hashes)
+    data, split_by = {}, split_of(run.config.data)
+    for split in split_by:
+        part = np.isin(photos.hashes, photos.split(split, split_by).hashes)
         if not y[part].any():
             raise InputError("--data", f"has no labelled photo for {split}", given.data, "Give more photos.")
         data[split] = (_inputs(run, photos.pick(part), size), y[part])
@@ -227,6 +240,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_text(given.out / "table.md", text + "\n")
     protocol = {"run": str(run.checkpoint), "data": given.data, "labels": given.labels and str(given.labels)}
     protocol |= {
+        "split": split_by,
         "size": size,
         "head_steps": given.head_steps,
         "steps": given.steps,

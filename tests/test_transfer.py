@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,9 +12,12 @@ import pytest
 from PIL import Image
 
 from colorize_tf.classify import encoder, fine_tune, fit_head, look, score
+from colorize_tf.config import DataConfig
+from colorize_tf.datasets import open_source
 from colorize_tf.errors import InputError
 from colorize_tf.models import build
-from colorize_tf.transfer import labels_of, main, multi_hot
+from colorize_tf.splits import open_splits
+from colorize_tf.transfer import labels_of, main, multi_hot, split_of
 
 from .conftest import colourful
 from .test_predict import make_run
@@ -33,7 +37,8 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("runs") / "run", "autoencoder")
+    data = DataConfig(val_share=0.1, test_share=0.2)
+    return make_run(tmp_path_factory.mktemp("runs") / "run", "autoencoder", data=data)
 
 
 # === Labels ===
@@ -53,6 +58,18 @@ def test_a_file_of_labels(tmp_path: Path) -> None:
     path.write_text('{"name": "a.jpg"}\n')
     with pytest.raises(InputError, match="--labels: must be JSON lines"):
         labels_of(path)
+
+
+# === Photos ===
+
+
+def test_no_photo_is_judged_on_that_the_run_learnt_from(classes: Path) -> None:
+    data = DataConfig(data=f"folder:{classes}", val_share=0.1, test_share=0.25)
+    photos, own = open_source(data.data), open_splits(data)
+    judged, taught = (set(photos.split(part, split_of(data)).hashes) for part in ("test", "train"))
+    assert taught == set(own["train"].hashes)
+    assert judged == {*own["val"].hashes, *own["test"].hashes} and len(judged) > 5
+    assert split_of(replace(data, subset="30/10")) == {"train": 0.8, "test": 0.2}
 
 
 # === Scores ===
@@ -134,6 +151,7 @@ def test_every_start_and_share_has_a_row(
     shown = capsys.readouterr().out
     result = json.loads((out / "transfer.json").read_text())
     assert result["labels"] == ["bright", "dark"]
+    assert result["protocol"]["split"]["test"] == pytest.approx(0.3)  # what the run kept
     rows = [(row["start"], row["encoder"], row["share"]) for row in result["results"]]
     assert rows == [(s, e, n) for n in (1.0, 0.3) for s in ("colorization", "chance") for e in ("frozen", "fine-tuned")]
     assert result["results"][0]["photos"] > result["results"][-1]["photos"] > 0
