@@ -14,9 +14,10 @@ def test_bilinear_agrees_with_pillow(small, large):
     plane = np.random.default_rng(0).normal(0, 30, (small, small)).astype(np.float32)
     expected = np.asarray(Image.fromarray(plane).resize((large, large), Image.Resampling.BILINEAR))
     wide = widen(plane, *positions(0, large, small / large, small))
-    out, spare = np.empty((2, large, large), np.float32)
-    out = blend_rows(wide, *positions(0, large, small / large, small), out, spare)
-    assert np.abs(out - expected).max() < 1e-4
+    base, spare = np.ones((2, large, large), np.float32)
+    out = np.empty((2, large, large), np.float32)
+    blend_rows(np.stack([wide, -wide]), *positions(0, large, small / large, small), base, out, spare)
+    assert np.abs(out - [1 + expected, 1 - expected]).max() < 1e-4
 
 
 def test_mirror_reflects_without_repeating_the_border():

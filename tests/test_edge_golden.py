@@ -178,7 +178,7 @@ def no_straight_line_near_black(patch):
 
 def a_and_b_swapped(patch):
     real = fusion.widen
-    patch.setattr(fusion, "widen", lambda rows, *where: real(rows[:, ::-1], *where))
+    patch.setattr(fusion, "widen", lambda planes, *where: real(planes[::-1], *where))
 
 
 def half_a_pixel_off(patch):

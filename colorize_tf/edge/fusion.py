@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from colorize_tf.edge.enlarge import blend_rows, joint_bilateral, mirror, positions, widen
+from colorize_tf.edge.enlarge import joint_bilateral, mirror, positions, widen
 from colorize_tf.edge.raster import ArrayRaster, Raster, gray_of, resize
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.edge.strip import Strip
@@ -137,16 +137,14 @@ class Fusion:
         first, last = int(upper[0]), min(int(upper[-1]) + 2, planes.shape[1])
         step = min(self._strip_rows(), bottom - top)
         strip = Strip.of_this_thread(step * width)
-        rows = np.ascontiguousarray(planes[:, first:last].swapaxes(0, 1))  # [rows, 2, w]
-        room = strip.wide_room(4 * len(rows) * width)
-        wide = widen(rows, *positions(0, width, self._covered[1] / width, planes.shape[2]), room)
+        room = strip.wide_room(4 * (last - first) * width)
+        wide = widen(planes[:, first:last], *positions(0, width, self._covered[1] / width, planes.shape[2]), room)
         pixels = raster.read(top, bottom)
         for start in range(0, bottom - top, step):
             stop = min(start + step, bottom - top)
-            inner = upper[start:stop] - first
-            near = wide[inner[0] : inner[-1] + 2]
-            shift = blend_rows(near, inner - inner[0], share[start:stop], *strip.shift_room(stop - start, width))
-            strip.colour(self._space, pixels[start:stop], shift, out[start:stop])
+            strip.colour(
+                self._space, pixels[start:stop], wide, upper[start:stop] - first, share[start:stop], out[start:stop]
+            )
 
 
 def available_threads() -> int:

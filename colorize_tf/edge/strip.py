@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from colorize_tf.edge.enlarge import blend_rows
 from colorize_tf.edge.space import CODE_AT, CUT, KNEE, SLOPE, STEP_AT, STEPS, RgbSpace, Tables, lab_root
 
 __all__ = ["Strip", "cube_of", "pull_in"]
@@ -31,7 +32,6 @@ class Strip:
 
     def __init__(self, size: int) -> None:
         self.size = size = -(-size // 16) * 16  # rows that begin where a processor's registers like it
-        self._shift = np.empty(2 * size, np.float32)
         self._xyz = np.empty((3, size), np.float32)
         self._linear = np.empty((3, size), np.float32)
         self._index = np.empty((3, size), np.int32)
@@ -61,15 +61,14 @@ class Strip:
             self._band = np.empty(size, np.uint8)
         return self._band[:size].reshape(rows, width, 4)
 
-    def shift_room(self, rows: int, width: int) -> tuple[Array, Array]:
-        """float32 [rows,2,width] for the chroma of the next call, and as much again to make it with."""
-        size = 2 * rows * width
-        return self._shift[:size].reshape(rows, 2, width), self._linear.reshape(-1)[:size].reshape(rows, 2, width)
+    def colour(self, space: RgbSpace, pixels: Array, chroma: Array, upper: Array, share: Array, out: Array) -> None:
+        """[n,W] or [n,W,3] -> out [n,W,≥3], channels R, G, B.
 
-    def colour(self, space: RgbSpace, pixels: Array, shift: Array, out: Array) -> None:
-        """[n,W] or [n,W,3] + shift float32 [n,2,W] (a/500, -b/200) -> out [n,W,≥3], channels R, G, B."""
+        `chroma`, float32 [2,h,W], is a/500 and -b/200; each row of pixels lies below its row `upper`, int [n], and as
+        near to the next one as `share`, float32 [n], says.
+        """
         if pixels.dtype == np.uint16:
-            _colour_deep(space, pixels, shift, out)
+            _colour_deep(space, pixels, chroma, upper, share, out)
             return
         tables = space.tables
         height, width = pixels.shape[:2]
@@ -77,9 +76,8 @@ class Strip:
         xyz, linear, index = self._xyz[:, :size], self._linear[:, :size], self._index[:, :size]
         light = xyz[2]
         self._roots(tables, pixels, light, linear[0])
-        root = linear[0].reshape(height, width)
-        np.add(root, shift[:, 0], out=xyz[0].reshape(height, width))
-        np.add(root, shift[:, 1], out=xyz[1].reshape(height, width))
+        root, spare = linear[:2].reshape(2, height, width)
+        blend_rows(chroma, upper, share, root, xyz[:2].reshape(2, height, width), spare)
         for plane in xyz[:2]:  # one by one: dark pixels may be dark in one alone
             cube_of(plane, self._knee[:size], linear[:2])
         for start in range(0, size, PRODUCT):
@@ -168,11 +166,12 @@ def _into_gamut(linear: Array, light: Array, unit: np.float32, index: Array, roo
         row[outside] = values
 
 
-def _colour_deep(space: RgbSpace, pixels: Array, shift: Array, out: Array) -> None:
+def _colour_deep(space: RgbSpace, pixels: Array, chroma: Array, upper: Array, share: Array, out: Array) -> None:
     """16-bit codes: they need no trick with rounding, and are rare enough for exact powers."""
     light = space.luminance(pixels)
     root = lab_root(light).astype(np.float32)
-    xyz = np.stack([root + shift[:, 0], root + shift[:, 1], light])
+    xyz = np.stack([root, root, light])
+    blend_rows(chroma, upper, share, root, xyz[:2], np.empty_like(root))
     for plane in xyz[:2]:
         cube_of(plane, np.full_like(root, KNEE), np.empty_like(xyz[:2]))
     linear = space.from_xyz[:, [0, 2, 1]].astype(np.float32) @ xyz.reshape(3, -1)
