@@ -15,8 +15,7 @@ import numpy as np
 from colorize_tf.colorspace import RGB_TO_XYZ, WHITE
 
 __all__ = [
-    "CODE_AT",
-    "CUT",
+    "CUT_AT",
     "KNEE",
     "SLOPE",
     "SRGB",
@@ -35,8 +34,8 @@ STEPS = 65535  # of linear light in the tables: at black, where 8-bit codes lie 
 KNEE = 0.2068966  # below it CIE Lab's cube root is a straight line of this slope:
 SLOPE = 7.787
 MOST = 1023  # steps between two codes of red, in green's unit, that a space may have; sRGB has 173
-# How a table of red packs what is cut off (plus MOST, so that nothing below falls under 0), the code and the step.
-CUT, CODE_AT, STEP_AT = 2047, 11, 22
+# How a table of red packs, above the code, the step and what is cut off (plus MOST, so that nothing is negative).
+STEP_AT, CUT_AT = 8, 20
 
 
 def lab_root(light: Array) -> Array:
@@ -88,8 +87,8 @@ class Tables:
     root_pairs: Array  # complex64 [65536]
     root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
     # See `Strip._encode` for how these four belong together; indices of `up` and `green` are MOST larger than steps.
-    red: Array  # uint32 [STEPS + 1]: luminance that the code below lacks | that code | its step to the next
-    up: Array  # uint32 [STEPS + 1 + 2·MOST]: -1 where green does better with the next code of red, else 0
+    red: Array  # uint32 [STEPS + 1]: the code below | its step to the next, in luminance | luminance that it lacks
+    up: Array  # uint32 [STEPS + 1 + 2·MOST]: CUT_AT bits set where green does better with red's next code, else 0
     green: Array  # uint32 [STEPS + 1 + 2·MOST]: code << 8 | what is added to blue before it is cut, 1/256 codes << 24
     blue: Array  # uint32 [STEPS + 1]: code with eight bits of fraction << 8
     product: Array  # float32 [3, 3]: X and Z relative to white and luminance in green's unit -> linear RGB in steps
@@ -141,8 +140,8 @@ class RgbSpace:
             light_pairs=_pairs(gray_light),
             root_pairs=_pairs(gray_root),
             root=lab_root(centre).astype(np.float32),
-            red=_packed((cut, 0), (below, CODE_AT), (step, STEP_AT)),
-            up=np.where((part > ratio / 2) & (part < (1 + ratio) / 2), 0xFFFFFFFF, 0).astype(np.uint32),
+            red=_packed((below, 0), (step, STEP_AT), (cut, CUT_AT)),
+            up=np.where((part > ratio / 2) & (part < (1 + ratio) / 2), (1 << CUT_AT) - 1, 0).astype(np.uint32),
             green=_packed((code, 8), (bias * 256.0, 24)),
             blue=_packed((self.curves[2].encode(np.minimum(centre, 1.0)) * 255.0 * 256.0, 8)),
             product=(self.from_xyz[:, [0, 2, 1]] * [STEPS, STEPS, green]).astype(np.float32),

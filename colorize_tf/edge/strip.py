@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from colorize_tf.edge.enlarge import blend_rows
-from colorize_tf.edge.space import CODE_AT, CUT, KNEE, SLOPE, STEP_AT, STEPS, RgbSpace, Tables, lab_root
+from colorize_tf.edge.space import CUT_AT, KNEE, SLOPE, STEP_AT, STEPS, RgbSpace, Tables, lab_root
 
 __all__ = ["Strip", "cube_of", "pull_in"]
 
@@ -125,15 +125,14 @@ class Strip:
         red, green, blue = room
         spare, rest = index[0].view(np.uint32), index[1].view(np.uint32)
         self._look_up(tables.red, index[0], red)
-        np.bitwise_and(red, CUT, out=spare)
+        np.right_shift(red, CUT_AT, out=spare)
         rest += spare
         up = spare
         self._look_up(tables.up, rest, up)
         np.bitwise_and(red, up, out=green)
         green >>= STEP_AT  # from red's code to the next, or 0
         rest -= green
-        red >>= CODE_AT
-        red -= up  # which is -1 or 0
+        red -= up  # of which the low byte is -1 or 0
         red &= 0xFF
         self._look_up(tables.green, rest, green)
         self._look_up(tables.blue, index[2], blue)
