@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from colorize_tf.fused import fused
 
-__all__ = ["aged", "simulated_hints"]
+__all__ = ["aged", "hint_draws", "hinted"]
 
 _MOST = 40  # hints; the geometric distribution below gives more once in 200 photos
 _STOP = 1 / 8  # probability that no further point follows
@@ -21,57 +21,71 @@ _REACH = 4  # pixels of the Gaussian either way
 _CELL = 8  # side of the patches by which striking places are found, pixels
 
 
-def simulated_hints(ab: tf.Tensor, seed: tf.Tensor, hintless: float, striking: float = 0.0) -> tf.Tensor:
-    """The truth, ab/110 [S,S,2], and a seed int64 [2] -> hints [S,S,3]: ab/110 and a mask, zero where there is none.
+def hint_draws(seed: tf.Tensor) -> tf.Tensor:
+    """A seed int64 [2] -> all that chance decides about the hints of one photo: float32 [8,40] in 0..1."""
+    return tf.random.stateless_uniform([8, _MOST], seed, alg="philox")
+
+
+def hinted(luma: tf.Tensor, ab: tf.Tensor, draws: tf.Tensor, hintless: float, striking: float = 0.0) -> tf.Tensor:
+    """L/50-1 [B,S,S,1], the truth ab/110 [B,S,S,2] and draws [B,8,40] -> x [B,S,S,4]: L, hints ab/110 and their mask.
 
     As in Zhang et al. 2017 (arXiv:1705.02999, section 3.2): a geometric number of points, placed by a Gaussian about
     the middle; each shows the mean colour of a patch of 1 to 9 pixels. `hintless` is the share of photos beyond
     those that happen to draw no point that get none. Beyond the paper, `striking` is the share of points that lie
     where the photo is coloured unlike the rest of it: there people click, as there a network is furthest off.
+
+    Where there is no hint all three are zero.
     """
-    size = ab.shape[0]
-    draw = tf.random.stateless_uniform([2], seed, alg="philox")
-    count = tf.math.floor(tf.math.log(1.0 - draw[0]) / tf.math.log1p(-_STOP))
-    count = tf.where(draw[1] < hintless, 0.0, count)
-
-    def told() -> tf.Tensor:
-        centre = size * (0.5 + 0.25 * tf.random.stateless_normal([2, _MOST, 1], _apart(seed, 1), alg="philox"))
-        if striking:
-            chosen = tf.random.stateless_uniform([1, _MOST, 1], _apart(seed, 3), alg="philox") < striking
-            centre = tf.where(chosen, _striking_places(ab, _apart(seed, 4)), centre)
-        side = 1 + tf.cast(_LARGEST * tf.random.stateless_uniform([_MOST, 1], _apart(seed, 2), alg="philox"), tf.int32)
-        points = tf.minimum(tf.cast(count, tf.int32), _MOST)
-        side = side[:points]
-        # A point outside is moved to the rim: there must be as many as were drawn.
-        centre = tf.cast(tf.clip_by_value(tf.floor(centre[:, :points]), 0, size - 1), tf.int32)
-        step = tf.range(_LARGEST)
-        places = centre - side // 2 + step  # [2, points, 9]: rows and columns of the largest patch
-        inside = (step < side) & (places >= 0) & (places < size)
-        covered = tf.cast(inside[0, :, :, None] & inside[1, :, None, :], tf.float32)[..., None]  # [points, 9, 9, 1]
-        places = tf.clip_by_value(places, 0, size - 1)
-        pixels = tf.reshape(places[0, :, :, None] * size + places[1, :, None, :], [-1])
-        under = covered * tf.reshape(tf.gather(tf.reshape(ab, [-1, 2]), pixels), [-1, _LARGEST, _LARGEST, 2])
-        means = tf.reduce_sum(under, (1, 2), True) / tf.maximum(tf.reduce_sum(covered, (1, 2), True), 1.0)
-        painted = tf.reshape(tf.concat([covered * means, covered], axis=-1), [-1, 3])
-        # Where patches overlap, their mean; only there and below them is there anything to divide.
-        sums = tf.math.unsorted_segment_sum(painted, pixels, size * size)
-        shown = tf.gather(sums, pixels)
-        shown = tf.math.divide_no_nan(shown, shown[:, 2:])
-        return tf.reshape(tf.tensor_scatter_nd_update(sums, pixels[:, None], shown), [size, size, 3])
-
-    return tf.cond(count > 0, told, lambda: tf.zeros([size, size, 3]))
+    batch, size = ab.shape[0], ab.shape[1]
+    photo, *middle, chosen, cell, down, across, side = tf.unstack(draws, axis=1)  # each [B,40]
+    count = tf.math.floor(tf.math.log1p(-photo[:, :1]) / tf.math.log1p(-_STOP))
+    wanted = (tf.range(float(_MOST)) < count) & (photo[:, 1:2] >= hintless)
+    centre = size * (0.5 + 0.25 * tf.math.ndtri(tf.stack(middle, axis=-1)))
+    if striking:
+        centre = tf.where((chosen < striking)[..., None], _striking_places(ab, cell, down, across), centre)
+    # A point outside is moved to the rim: there must be as many as were drawn.
+    centre = tf.cast(tf.clip_by_value(tf.floor(centre), 0, size - 1), tf.int32)
+    side = 1 + tf.cast(_LARGEST * side, tf.int32)
+    number = tf.cast(tf.where(wanted)[:, 0], tf.int32)
+    pixels, shown = _patches(ab, number, tf.boolean_mask(centre, wanted), tf.boolean_mask(side, wanted))
+    hints = tf.concat([tf.zeros_like(shown[:, :1]), shown, tf.ones_like(shown[:, :1])], axis=-1)
+    plain = tf.reshape(_widened(batch, size)(luma), [-1, 4])
+    # Written where they belong: tf.tensor_scatter_nd_add would copy the whole batch first.
+    return tf.reshape(tf.raw_ops.InplaceAdd(x=plain, i=pixels, v=hints), [batch, size, size, 4])
 
 
-def _striking_places(ab: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """ab [S,S,2] -> rows and columns float32 [2,points,1], the likelier the further a place is from the mean colour."""
-    cells = tf.nn.avg_pool2d(ab[None], _CELL, _CELL, "VALID")[0]
-    across = cells.shape[1]
-    unlike = tf.reduce_sum(tf.square(cells - tf.reduce_mean(cells, (0, 1))), axis=-1)
-    upto = tf.cumsum(tf.reshape(unlike, [-1]) + 1e-6)
-    draw = tf.random.stateless_uniform([3, _MOST], seed, alg="philox")
-    cell = tf.minimum(tf.searchsorted(upto, draw[0] * upto[-1]), upto.shape[0] - 1)
-    places = tf.cast(tf.stack([cell // across, cell % across]), tf.float32)
-    return (_CELL * (places + draw[1:]))[..., None]
+def _patches(ab: tf.Tensor, number: tf.Tensor, centre: tf.Tensor, side: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The truth [B,S,S,2]; patches by photo [N], centre [N,2] and side [N], int32 -> pixels [P] and their hints [P,2].
+
+    The pixels are all that patches cover, counted through the whole batch; each shows its patch's mean colour.
+    """
+    size, step = ab.shape[1], tf.range(_LARGEST)
+    side = side[:, None, None]
+    places = centre[..., None] + step - side // 2  # [N,2,9]: rows and columns of the largest patch
+    inside = (step < side) & (places >= 0) & (places < size)
+    inside = inside[:, 0, :, None] & inside[:, 1, None, :]
+    pixels = (number[:, None] * size + places[:, 0])[..., None] * size + places[:, 1, None, :]
+    pixels, patch = tf.boolean_mask(pixels, inside), tf.where(inside)[:, 0]
+    means = tf.math.segment_mean(tf.gather(tf.reshape(ab, [-1, 2]), pixels), patch)
+    # Where patches overlap, the mean of theirs.
+    pixels, which = tf.unique(pixels)
+    return pixels, tf.math.unsorted_segment_mean(tf.gather(means, patch), which, tf.size(pixels))
+
+
+@functools.lru_cache
+def _widened(batch: int, size: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A graph function: [B,S,S,1] -> the same with three channels of zeros behind, at a tenth of `tf.pad`'s time."""
+    return fused(lambda luma: tf.pad(luma, [[0, 0], [0, 0], [0, 0], [0, 3]]), tf.TensorSpec([batch, size, size, 1]))
+
+
+def _striking_places(ab: tf.Tensor, cell: tf.Tensor, down: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
+    """ab [B,S,S,2] and draws [B,40] -> rows and columns [B,40,2], the likelier the further from the mean colour."""
+    cells = tf.nn.avg_pool2d(ab, _CELL, _CELL, "VALID")
+    unlike = tf.reduce_sum(tf.square(cells - tf.reduce_mean(cells, (1, 2), keepdims=True)), axis=-1)
+    upto = tf.cumsum(tf.reshape(unlike, [cells.shape[0], -1]) + 1e-6, axis=1)
+    cell = tf.minimum(tf.searchsorted(upto, cell * upto[:, -1:]), upto.shape[1] - 1)
+    places = tf.cast(tf.stack([cell // cells.shape[2], cell % cells.shape[2]], axis=-1), tf.float32)
+    return _CELL * (places + tf.stack([down, across], axis=-1))
 
 
 def aged(luma: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
@@ -83,14 +97,11 @@ def aged(luma: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     print_of = _old_print(luma.shape[0])
 
     def old() -> tf.Tensor:
-        words = tf.random.stateless_uniform(luma.shape, _apart(seed, 1), None, None, tf.int32, alg="philox")
+        apart = seed + tf.constant([1 << 40, 0], tf.int64)
+        words = tf.random.stateless_uniform(luma.shape, apart, None, None, tf.int32, alg="philox")
         return print_of(luma, draw, words)
 
     return tf.ensure_shape(tf.cond(draw[5] < share, old, lambda: luma), luma.shape)
-
-
-def _apart(seed: tf.Tensor, purpose: int) -> tf.Tensor:
-    return seed + tf.constant([purpose << 40, 0], tf.int64)
 
 
 @functools.lru_cache

@@ -29,7 +29,7 @@ from colorize_tf.datasets.pixels import PixelReader
 from colorize_tf.datasets.reading import PhotoReader
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.fused import fused
-from colorize_tf.hints import aged, simulated_hints
+from colorize_tf.hints import aged, hint_draws, hinted
 
 __all__ = ["VIEWS", "Augment", "evaluation_batches", "steps_per_epoch", "training_batches"]
 
@@ -114,7 +114,8 @@ def training_batches(
 
         steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
         planned = _mapped(steps, samples.plan).unbatch()
-        return _mapped(planned, load, tf.data.AUTOTUNE).batch(batch, drop_remainder=True)
+        batches = _mapped(planned, load, tf.data.AUTOTUNE).batch(batch, drop_remainder=True)
+        return _mapped(batches, samples.joined) if view == "hinted" else batches
 
     if isinstance(photos, Unpaired):
         if view not in UNPAIRED_VIEWS:
@@ -189,7 +190,10 @@ class _Samples:
         return image, draw[3] < (0.5 if augment.flip else 0.0)
 
     def dressed(self, view: str, number: tf.Tensor, sample: Any, label: tf.Tensor) -> Any:
-        """A sample as the network is to see it: aged, with hints or its class, as the view and the options say."""
+        """A sample as the network is to see it: aged, with its class, as the view and the options say.
+
+        In view "hinted" x is L and what decides about the hints; they join it in the batch, see `joined`.
+        """
         if view == "rgb":
             return sample
         if view == "labelled":
@@ -201,10 +205,11 @@ class _Samples:
         x, y = sample
         if self.augment.aging:
             x = aged(x, self._key(number, 1), self.augment.aging)
-        if view == "hinted":
-            hints = simulated_hints(y, self._key(number, 2), self.augment.hintless, self.augment.striking)
-            x = tf.concat([x, hints], axis=-1)
-        return x, y
+        return ((x, hint_draws(self._key(number, 2))) if view == "hinted" else x), y
+
+    def joined(self, x: tuple[tf.Tensor, tf.Tensor], y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A batch of view "hinted" with its hints."""
+        return hinted(x[0], y, x[1], self.augment.hintless, self.augment.striking), y
 
     def _key(self, number: tf.Tensor, purpose: int) -> tf.Tensor:
         return tf.stack([self.seed + (purpose << 32), number])

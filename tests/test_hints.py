@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from colorize_tf.hints import _blurred, _old_print, aged, simulated_hints
+from colorize_tf.hints import _blurred, _old_print, aged, hint_draws, hinted
 
-SIZE = 64
+SIZE, MANY = 64, 200
 
 
 def seeds(count: int):
@@ -15,14 +15,26 @@ def seeds(count: int):
 
 
 @pytest.fixture(scope="module")
-def truth() -> tf.Tensor:
-    return tf.constant(np.random.default_rng(0).uniform(-1, 1, (SIZE, SIZE, 2)).astype(np.float32))
+def draws() -> tf.Tensor:
+    return tf.stack([hint_draws(seed) for seed in seeds(MANY)])
+
+
+def hints_of(ab: np.ndarray, draws: tf.Tensor, hintless: float = 0.0, striking: float = 0.0) -> np.ndarray:
+    """ab [S,S,2], or one for each photo, and draws -> hints [photos,S,S,3]."""
+    ab = np.broadcast_to(ab, (MANY, SIZE, SIZE, 2)).astype(np.float32)
+    x = hinted(tf.fill([MANY, SIZE, SIZE, 1], 0.5), tf.constant(ab), draws, hintless, striking).numpy()
+    assert (x[..., 0] == 0.5).all()
+    return x[..., 1:]
 
 
 @pytest.fixture(scope="module")
-def drawn(truth) -> np.ndarray:
-    draw = tf.function(lambda seed: simulated_hints(truth, seed, 0.0))
-    return np.stack([draw(seed).numpy() for seed in seeds(200)])
+def truth() -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (SIZE, SIZE, 2))
+
+
+@pytest.fixture(scope="module")
+def drawn(truth, draws) -> np.ndarray:
+    return hints_of(truth, draws)
 
 
 def test_the_mask_says_where_hints_are(drawn):
@@ -36,59 +48,76 @@ def test_as_many_photos_without_hints_as_the_distribution_says(drawn):
     assert 0.06 < empty < 0.2  # 1/8
 
 
+def test_a_photo_has_as_many_hints_as_the_distribution_says(drawn):
+    # A patch has 1 to 9 pixels a side, 32 on average, and few of some seven overlap.
+    assert 5 < drawn[..., 2].sum((1, 2)).mean() / np.mean(np.square(np.arange(1, 10))) < 8
+
+
 def test_hints_gather_about_the_middle(drawn):
     where = drawn[..., 2].mean(0)
     middle = slice(SIZE // 4, 3 * SIZE // 4)
     assert where[middle, middle].mean() > 1.5 * where.mean()
 
 
-def test_a_hint_shows_the_mean_of_its_patch():
-    flat = tf.constant(np.full((SIZE, SIZE, 2), [0.3, -0.2], np.float32))
-    for seed in seeds(20):
-        hints = simulated_hints(flat, seed, 0.0).numpy()
-        shown = hints[hints[..., 2] == 1][:, :2]
-        np.testing.assert_allclose(shown, np.broadcast_to(np.float32([0.3, -0.2]), shown.shape), atol=1e-6)
+def test_hints_that_fall_outside_lie_at_the_rim(draws):
+    for draw, corner in ((0.0, 0), (1.0 - 2**-24, SIZE - 1)):
+        middles = np.array(draws)
+        middles[:, 0, 0], middles[:, 1:3] = 0.99, draw
+        assert hints_of(np.zeros((SIZE, SIZE, 2)), tf.constant(middles))[:, corner, corner, 2].all()
 
 
-def test_the_truth_is_shown_where_it_is(truth):
+def test_a_hint_shows_the_mean_of_its_patch(draws):
+    # Each photo of one colour, its own.
+    colours = np.random.default_rng(1).uniform(-1, 1, (MANY, 1, 1, 2)).astype(np.float32)
+    hints = hints_of(colours, draws)
+    shown = hints[..., :2] - colours
+    np.testing.assert_allclose(shown[hints[..., 2] == 1], 0.0, atol=1e-5)
+
+
+def test_the_truth_is_shown_where_it_is(draws):
     # A photo of two halves: what a hint says on one side is that side's colour.
-    halves = np.zeros((SIZE, SIZE, 2), np.float32)
+    halves = np.zeros((SIZE, SIZE, 2))
     halves[:, SIZE // 2 :] = 0.8
-    for seed in seeds(20):
-        hints = simulated_hints(tf.constant(halves), seed, 0.0).numpy()
-        left, right = hints[:, : SIZE // 2 - 9], hints[:, SIZE // 2 + 9 :]
-        assert not left[left[..., 2] == 1][:, 0].any()
-        assert (right[right[..., 2] == 1][:, 0] > 0.79).all()
+    hints = hints_of(halves, draws)
+    left, right = hints[:, :, : SIZE // 2 - 9], hints[:, :, SIZE // 2 + 9 :]
+    assert not left[left[..., 2] == 1][:, 0].any()
+    assert (right[right[..., 2] == 1][:, 0] > 0.79).all()
 
 
-def test_hintless_is_the_share_that_gets_none(truth):
-    counts = [simulated_hints(truth, seed, 0.6).numpy()[..., 2].max() for seed in seeds(100)]
-    assert 0.2 < np.mean(counts) < 0.5
+def test_hintless_is_the_share_that_gets_none(truth, draws):
+    counts = hints_of(truth, draws, hintless=0.6)[..., 2].max((1, 2))
+    assert 0.25 < np.mean(counts) < 0.45  # 0.4 of 7/8
 
 
-def test_striking_hints_lie_where_colours_are_unusual():
-    patch = np.zeros((SIZE, SIZE, 2), np.float32)
+def test_striking_hints_lie_where_colours_are_unusual(draws):
+    patch = np.zeros((SIZE, SIZE, 2))
     patch[8:24, 40:56] = 0.7
     for striking, wanted in ((0.0, (0.0, 0.2)), (0.5, (0.25, 0.7)), (1.0, (0.75, 1.0))):
-        hints = np.stack([simulated_hints(tf.constant(patch), seed, 0.0, striking).numpy() for seed in seeds(60)])
+        hints = hints_of(patch, draws, striking=striking)
         told = hints[hints[..., 2] == 1]
         assert wanted[0] <= np.mean(told[:, 0] > 0.3) <= wanted[1], striking
 
 
-def test_where_hints_overlap_they_show_their_mean():
+def test_what_is_striking_is_found_in_each_photo_by_itself(draws):
+    patches = np.zeros((MANY, SIZE, SIZE, 2))
+    patches[::2, 8:24, 40:56], patches[1::2, 40:56, 8:24] = 0.7, 0.7
+    for hints in (hints_of(patches, draws, striking=1.0)[part::2] for part in (0, 1)):
+        assert np.mean(hints[hints[..., 2] == 1][:, 0] > 0.3) > 0.75
+
+
+def test_where_hints_overlap_they_show_their_mean(draws):
     # Every pixel another colour, so patches differ; a pixel lies between the extremes of the patches around it.
-    ramp = np.stack(np.meshgrid(np.linspace(-1, 1, SIZE), np.linspace(-1, 1, SIZE)), axis=-1).astype(np.float32)
+    ramp = np.stack(np.meshgrid(np.linspace(-1, 1, SIZE), np.linspace(-1, 1, SIZE)), axis=-1)
     slope, reach = 2 / (SIZE - 1), 9
-    for seed in seeds(30):
-        hints = simulated_hints(tf.constant(ramp), seed, 0.0).numpy()
-        told = hints[..., 2] == 1
-        # A sum in place of the mean would be off by far more than a patch is wide.
-        assert np.abs(hints[told][:, :2] - ramp[told]).max(initial=0) <= slope * reach
+    hints = hints_of(ramp, draws)
+    # A sum in place of the mean would be off by far more than a patch is wide.
+    off = np.abs(hints[..., :2] - ramp)[hints[..., 2] == 1]
+    assert off.max() <= slope * reach
 
 
-def test_the_same_seed_draws_the_same(truth):
-    seed = tf.constant([1, 2], tf.int64)
-    np.testing.assert_array_equal(simulated_hints(truth, seed, 0.0, 0.5), simulated_hints(truth, seed, 0.0, 0.5))
+def test_the_same_seed_draws_the_same(draws):
+    np.testing.assert_array_equal(draws[3], hint_draws(seeds(4)[3]))
+    assert len({draw.tobytes() for draw in draws.numpy()}) == MANY
 
 
 @pytest.fixture(scope="module")
