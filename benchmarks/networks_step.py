@@ -3,11 +3,15 @@
     python benchmarks/networks_step.py                                        # the presets for two cores
     python benchmarks/networks_step.py --scale smoke --rounds 2 --seconds 0.5 # a look in a minute
 
-autoencoder, unet   `compile` and `fit` of Keras with its own Adam; unet in its first phase, L1 alone
-cyclegan            the step of TensorFlow's CycleGAN tutorial: one persistent tape, four of Keras's Adams
+autoencoder, unet    `compile` and `fit` of Keras with its own Adam; unet in its first phase, L1 alone
+eccv16, siggraph17   the same with their losses; siggraph17 in its second phase, in which the colours teach the trunk
+dcgan                the step of TensorFlow's pix2pix tutorial: two tapes, two of Keras's Adams
+cyclegan             the step of TensorFlow's CycleGAN tutorial: one persistent tape, four of Keras's Adams
 
 The plain networks have Keras's own layers wherever ours take their place: BatchNormalization, and
-GroupNormalization for instance norm. `fit` has XLA compile the step unless told not to, which takes minutes for a
+GroupNormalization for instance norm. The losses of colours as classes are made of our own functions, which find
+a colour's five nearest bins in a table: public code sorts 313 distances for every pixel, or looks for them with
+scikit-learn, outside of the step. `fit` has XLA compile the step unless told not to, which takes minutes for a
 ResNet and slows convolutions on a CPU: it is told not to; with --xla both are tried and the faster one counts.
 Contestants take turns, round after round; the figures are medians.
 """
@@ -26,18 +30,44 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from train_step import contestant, tutorial_step
 from turns import Contestant, load, machine, medians
 
+from colorize_tf import bins
+from colorize_tf.colorspace import AB_RANGE
 from colorize_tf.config import RunConfig, TrainConfig
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.losses import huber
 from colorize_tf.models import build
 from colorize_tf.models.blocks import BatchNormalization, InstanceNorm
+from colorize_tf.models.zhang import CELLS, Gate
 from colorize_tf.presets import PRESETS
 from colorize_tf.steps import Stepper
 from colorize_tf.strategies import open_devices
 
-LOSSES = {"autoencoder": "mse", "unet": "mae"}  # of those that `fit` trains
-NETWORKS = (*LOSSES, "cyclegan")
+
+def rebalanced(ab: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """ab/110 [B,S,S,2], logits of 313 bins [B,S/4,S/4,313] -> nats of each pixel times its colour's rarity, here 1."""
+    nearest, weights = bins.soft_encode(ab[:, ::4, ::4] * AB_RANGE)
+    likeliest = tf.gather(nearest, tf.argmax(weights, axis=-1), batch_dims=3)
+    return bins.soft_cross_entropy(logits, nearest, weights) * tf.gather(tf.ones(len(bins.BINS)), likeliest)
+
+
+def classes(ab: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """ab/110 [B,S,S,2], logits of 23x23 cells of ab [B,S/4,S/4,529] -> nats of each pixel."""
+    nearest, weights = bins.soft_encode(ab[:, ::4, ::4] * AB_RANGE)
+    return bins.soft_cross_entropy(logits, tf.gather(CELLS, nearest), weights)
+
+
+# Of those that `fit` trains.
+LOSSES: dict[str, Any] = {
+    "autoencoder": "mse",
+    "unet": "mae",
+    "eccv16": rebalanced,
+    "siggraph17": [lambda ab, colour: huber(colour, ab, 1.0 / AB_RANGE), classes],
+}
+NETWORKS = (*LOSSES, "dcgan", "cyclegan")
+PHASES = {"unet": "l1"}  # of those that are not measured in their last
 SCALES: dict[str, Callable[[str], RunConfig]] = {
     "small": lambda name: PRESETS[f"{name}-small"].config,
     "paper": lambda name: PRESETS[name].config,
@@ -53,15 +83,17 @@ def plain(network: keras.Model) -> keras.Model:
             return layers.BatchNormalization.from_config(layer.get_config())
         if isinstance(layer, InstanceNorm):
             return layers.GroupNormalization(groups=-1, epsilon=layer.epsilon, name=layer.name)
+        if isinstance(layer, Gate):  # of the phase that is measured, the second
+            return layers.Lambda(tf.stop_gradient if layer.name == "class_gate" else tf.identity, name=layer.name)
         return type(layer).from_config(layer.get_config()) if layer.weights else layer
 
     return keras.models.clone_model(network, clone_function=layer_of, recursive=True)
 
 
-def ours(model: keras.Model, data: tuple[tf.Tensor, tf.Tensor]) -> Contestant:
+def ours(model: keras.Model, phase: str, data: tuple[tf.Tensor, tf.Tensor]) -> Contestant:
     """The step of this package, as its training loop runs it."""
     model.compile()
-    model.phase = model.phases[0]
+    model.phase = phase
     step = Stepper(open_devices(TrainConfig()), model).prepared(model.phase)
 
     def run(count: int) -> None:
@@ -72,10 +104,12 @@ def ours(model: keras.Model, data: tuple[tf.Tensor, tf.Tensor]) -> Contestant:
     return run
 
 
-def fitted(network: keras.Model, loss: str, data: tuple[tf.Tensor, tf.Tensor], jit: bool) -> Contestant:
-    """Keras's `fit`, its step compiled by XLA or not."""
+def fitted(network: keras.Model, loss: Any, data: tuple[tf.Tensor, tf.Tensor], jit: bool) -> Contestant:
+    """Keras's `fit`, its step compiled by XLA or not; a list of losses is one for each output, all of the same y."""
     network.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=jit)
-    batches = tf.data.Dataset.from_tensors(data).repeat().prefetch(1)
+    x, y = data
+    truth = (y,) * len(loss) if isinstance(loss, list) else y
+    batches = tf.data.Dataset.from_tensors((x, truth)).repeat().prefetch(1)
     return lambda count: network.fit(batches, steps_per_epoch=count, shuffle=False, verbose=0)
 
 
@@ -126,9 +160,12 @@ def contestants(name: str, config: RunConfig, xla: bool) -> dict[str, Contestant
     x, y = (tf.constant(random.uniform(-1, 1, (batch, size, size, count)), tf.float32) for count in channels)
     if name == "cyclegan":
         others = {"tutorial": tutorial(model, (x, y))}
+    elif name == "dcgan":
+        step = tutorial_step(plain(model.generator), plain(model.discriminator), config.model.label_smoothing)
+        others = {"tutorial": contestant(step, x, y)}
     else:
         others = {f"fit {jit}": fitted(plain(model.generator), LOSSES[name], (x, y), jit) for jit in {False, xla}}
-    return {**others, "ours": ours(model, (x, y))}
+    return {**others, "ours": ours(model, PHASES.get(name, model.phases[-1]), (x, y))}
 
 
 @command_line

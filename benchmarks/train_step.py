@@ -60,9 +60,8 @@ def plain_networks(size: int, width: int) -> tuple[keras.Model, keras.Model]:
     return keras.Model(gray, colour), keras.Model(pair, logits)
 
 
-def plain_step(size: int, width: int) -> Step:
-    """The train step of the tutorial."""
-    generator, discriminator = plain_networks(size, width)
+def tutorial_step(generator: keras.Model, discriminator: keras.Model, smoothing: float = 0.0) -> Step:
+    """The train step of the tutorial; `smoothing` is how far below 1 the discriminator's real label lies."""
     generator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     bce = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -74,7 +73,7 @@ def plain_step(size: int, width: int) -> Step:
             on_real = discriminator(tf.concat([x, y], -1), training=True)
             on_fake = discriminator(tf.concat([x, fake], -1), training=True)
             gen_loss = bce(tf.ones_like(on_fake), on_fake) + 100.0 * tf.reduce_mean(tf.abs(y - fake))
-            disc_loss = bce(tf.ones_like(on_real), on_real) + bce(tf.zeros_like(on_fake), on_fake)
+            disc_loss = bce((1.0 - smoothing) * tf.ones_like(on_real), on_real) + bce(tf.zeros_like(on_fake), on_fake)
         gen_gradients = gen_tape.gradient(gen_loss, generator.trainable_variables)
         disc_gradients = disc_tape.gradient(disc_loss, discriminator.trainable_variables)
         generator_optimizer.apply_gradients(zip(gen_gradients, generator.trainable_variables, strict=True))
@@ -91,11 +90,15 @@ def our_step(size: int, width: int, dtype: str) -> Step:
     return tf.function(lambda x, y: model.train_step((x, y)), autograph=False)
 
 
-def contestant(step: Step, batch: int, size: int) -> Contestant:
-    """A step -> what takes so many of them, on one batch in memory."""
+def lab_batch(batch: int, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Noise in place of L and ab."""
     random = np.random.default_rng(0)
     x = tf.constant(random.uniform(-1, 1, (batch, size, size, 1)), tf.float32)
-    y = tf.constant(random.uniform(-1, 1, (batch, size, size, 2)), tf.float32)
+    return x, tf.constant(random.uniform(-1, 1, (batch, size, size, 2)), tf.float32)
+
+
+def contestant(step: Step, x: tf.Tensor, y: tf.Tensor) -> Contestant:
+    """A step and one batch in memory -> what takes so many steps on it."""
 
     def run(count: int) -> None:
         for _ in range(count):
@@ -127,10 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "colorize_tf, float32": our_step(args.size, args.base_width, "float32"),
         "colorize_tf, bfloat16": our_step(args.size, args.base_width, "mixed_bfloat16"),
     }
-    steps = {"plain loop, float32": plain_step(args.size, args.base_width), **ours}
+    steps = {"plain loop, float32": tutorial_step(*plain_networks(args.size, args.base_width)), **ours}
     rows, first = [], {}
     for batch in args.batches:
-        contestants = {name: contestant(step, batch, args.size) for name, step in steps.items()}
+        contestants = {name: contestant(step, *lab_batch(batch, args.size)) for name, step in steps.items()}
         found = medians(contestants, args.rounds, args.seconds)
         for name, median in found.items():
             speed = batch / median
