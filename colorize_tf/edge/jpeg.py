@@ -37,9 +37,8 @@ def save_jpeg(image: Image.Image, target: BinaryIO, threads: int, rows: Rows | N
     `rows`, if given, makes the rows top..bottom, uint8 [n,W,4]; the same thread's next call may overwrite them. Of the
     image nothing but its size counts then.
     """
-    if image.width * image.height < SMALL or (rows is None and threads < 2):
-        whole = image if rows is None else _image(rows(0, image.height))
-        whole.save(target, "JPEG", **options)
+    if rows is None and (threads < 2 or image.width * image.height < SMALL):
+        image.save(target, "JPEG", **options)
         return
     plain = {name: value for name, value in options.items() if name not in ABOUT_THE_PHOTO}
 
