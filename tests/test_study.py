@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ import pytest
 from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.phases import decay
-from colorize_tf.study.__main__ import main
+from colorize_tf.study.__main__ import main, parser
 from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, left_out, phases, train_command
 from colorize_tf.study.results import best
 from colorize_tf.study.steps import StepFailed, Steps, commit
@@ -45,6 +46,26 @@ def test_every_variant_is_a_command_that_train_takes(tmp_path: Path) -> None:
     for entry in entries(["all"], [], variants=True):
         config = parse(train_command(entry, tmp_path, None, phases(entry, EPOCHS))).config
         assert config.train.pretrain_epochs <= NEVER
+
+
+def documented() -> list[list[str]]:
+    """The commands of docs/comparison.md, as `main` takes them."""
+    text = (Path(__file__).parents[1] / "docs" / "comparison.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.strip() for block in text.split("```")[1::2] for line in block.splitlines()]
+    return [shlex.split(line)[3:] for line in lines if line.startswith("python -m colorize_tf.study ")]
+
+
+def test_the_rows_of_the_documentation_can_be_trained(tmp_path: Path) -> None:
+    commands = [parser().parse_args(words) for words in documented()]
+    assert len(commands) >= 4
+    rows = [row for given in commands for row in entries(given.models, given.row, variants=given.variants)]
+    assert {"unet-l1", "unet-gan", "untaught", "taught", "autoencoder-global", "cyclegan-3"} <= {
+        row.name for row in rows
+    }
+    for entry in rows:
+        model = parse(train_command(entry, tmp_path, "folder:photos", phases(entry, EPOCHS))).config.model
+        # Only resnet18 has another width, which the network itself would refuse much later.
+        assert getattr(model, "backbone", "resnet18") == "resnet18" or model.encoder_width == 64
 
 
 @pytest.mark.parametrize(
