@@ -30,7 +30,8 @@ def hinted(luma: tf.Tensor, ab: tf.Tensor, draws: tf.Tensor, hintless: float, st
     """L/50-1 [B,S,S,1], the truth ab/110 [B,S,S,2] and draws [B,8,40] -> x [B,S,S,4]: L, hints ab/110 and their mask.
 
     As in Zhang et al. 2017 (arXiv:1705.02999, section 3.2): a geometric number of points, placed by a Gaussian about
-    the middle; each shows the mean colour of a patch of 1 to 9 pixels. `hintless` is the share of photos beyond
+    the middle; each shows the mean colour of a patch of 1 to 9 pixels. What the paper does besides, to show all true
+    colours of 1 % of the photos, is not done. `hintless` is the share of photos beyond
     those that happen to draw no point that get none. Beyond the paper, `striking` is the share of points that lie
     where the photo is coloured unlike the rest of it: there people click, as there a network is furthest off.
 

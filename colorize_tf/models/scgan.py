@@ -2,6 +2,10 @@
 
 A second end predicts the saliency of the picture, and what is salient is weighed and judged once more by itself. The
 authors' saliency comes from a trained detector; here it is that of Achanta et al. 2009, which needs no training.
+
+The published loss also has the difference of features of a taught VGG-16, and the critic of a Wasserstein GAN with a
+gradient penalty. Neither is here: L1 stands for the first, least squares (or `gan_loss`) for the second, which keeps
+the step that all conditional GANs share. The branch of global features learns with the rest; theirs was taught before.
 """
 
 from __future__ import annotations
