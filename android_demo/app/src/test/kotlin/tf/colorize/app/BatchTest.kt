@@ -106,7 +106,7 @@ class BatchTest {
         val wanted = UiState(options = Options(vivid = 0.5f, saturation = 1.2f))
         val intent = BatchService.intent(stage.app, photos, wanted)
         killed.deliver(intent, flags = 0)
-        waitFor("c.png") { stage.state.batch?.done == 2 }
+        killed.stuckAfter(2)
         killed.kill()
         assertNull(stage.state.batch)
         killed.deliver(intent)
@@ -122,7 +122,7 @@ class BatchTest {
         val intent = BatchService.intent(stage.app, listOf(stage.photo("a.png"), killed.stuck("b.png", times = 2), stage.photo("c.png")))
         for (flags in listOf(0, Service.START_FLAG_REDELIVERY)) {
             killed.deliver(intent, flags)
-            waitFor("b.png") { stage.state.batch?.done == 1 }
+            killed.stuckAfter(1)
             killed.kill()
         }
         killed.deliver(intent)
@@ -144,7 +144,7 @@ class BatchTest {
         val stage = killed.stage
         val intent = BatchService.intent(stage.app, listOf(stage.photo("a.png"), killed.stuck("b.png"), stage.photo("c.png")))
         killed.deliver(intent, flags = 0)
-        waitFor("b.png") { stage.state.batch?.done == 1 }
+        killed.stuckAfter(1)
         assertEquals(1, killed.records.ids.size)
         killed.service.onStartCommand(Intent().setAction(BatchService.CANCEL), 0, 2)
         killed.neverAgain(intent) // even though the process was killed before the photo at hand ended
@@ -155,7 +155,7 @@ class BatchTest {
         val stage = killed.stage
         val intent = BatchService.intent(stage.app, listOf(stage.photo("a.png"), killed.stuck("b.png")))
         killed.deliver(intent, flags = 0)
-        waitFor("b.png") { stage.state.batch?.done == 1 }
+        killed.stuckAfter(1)
         killed.kill()
         killed.deliver(intent, refusal = ForegroundServiceStartNotAllowedException("in the background"))
         assertEquals(Batch(1, 2, over = true), stage.state.batch)
@@ -228,6 +228,7 @@ class BatchTest {
         val records = BatchRecords(stage.app)
         lateinit var service: BatchService
         private val death = CountDownLatch(1)
+        @Volatile private var isStuck = false
         private val dead = ArrayList<Pair<ServiceController<BatchService>, Engine>>()
         private lateinit var controller: ServiceController<BatchService>
 
@@ -236,11 +237,17 @@ class BatchTest {
             val left = AtomicInteger(times)
             val uri = stage.photo(name)
             shadowOf(stage.resolver).registerInputStreamSupplier(uri) {
-                if (left.getAndDecrement() > 0) death.await()
+                if (left.getAndDecrement() > 0) {
+                    isStuck = true
+                    death.await()
+                }
                 golden("colour.png").inputStream()
             }
             return uri
         }
+
+        /** Waits until so many photos are done and the next one is being read. */
+        fun stuckAfter(done: Int) = waitFor("the photo") { stage.state.batch?.done == done && isStuck }
 
         fun deliver(intent: Intent, flags: Int = Service.START_FLAG_REDELIVERY, refusal: Exception? = null) {
             controller = Robolectric.buildService(BatchService::class.java, intent).create()
@@ -251,6 +258,7 @@ class BatchTest {
         }
 
         fun kill() {
+            isStuck = false
             dead.add(controller to stage.app.graph.engine)
             stage.install()
         }
