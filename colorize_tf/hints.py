@@ -31,9 +31,9 @@ def hinted(luma: tf.Tensor, ab: tf.Tensor, draws: tf.Tensor, hintless: float, st
 
     As in Zhang et al. 2017 (arXiv:1705.02999, section 3.2): a geometric number of points, placed by a Gaussian about
     the middle; each shows the mean colour of a patch of 1 to 9 pixels. What the paper does besides, to show all true
-    colours of 1 % of the photos, is not done. `hintless` is the share of photos beyond
-    those that happen to draw no point that get none. Beyond the paper, `striking` is the share of points that lie
-    where the photo is coloured unlike the rest of it: there people click, as there a network is furthest off.
+    colours of 1 % of the photos, is not done. `hintless` is the share of photos beyond those that happen to draw no
+    point that get none. Beyond the paper, `striking` is the share of points that lie where the photo is coloured
+    unlike the rest of it: there people click, as there a network is furthest off.
 
     Where there is no hint all three are zero.
     """
