@@ -17,7 +17,7 @@ from colorize_tf.edge.card import read_model
 EDGE = Path(__file__).parents[2] / "colorize_tf/edge"
 ASKED = {
     "gray": {"photo": "gray.png", "options": {}, "hints": []},
-    "guided": {"photo": "colour.png", "options": {"vivid": 0.7, "saturation": 0.9}, "hints": goldens.HINTS},
+    "guided": {"photo": "colour.png", "options": {"vivid": 0.7, "saturation": 1.3}, "hints": goldens.HINTS},
 }
 
 
