@@ -76,7 +76,7 @@ def _tables(
 
 def _budget(study: Mapping[str, Any]) -> str:
     budget = f"{study['minutes']:g} minutes of training steps" if study["minutes"] else f"{study['passes']} passes"
-    commits = sorted({row["commit"] for row in study["rows"] if row.get("commit")})
+    commits = dict.fromkeys(name for row in study["rows"] for name in (row.get("commit") or "").split(", ") if name)
     told = f", code {', '.join(commits)}" if commits else ""
     return f"{budget} for each, on {study['cores']} cores; the {study['weights']} weights of each training{told}."
 

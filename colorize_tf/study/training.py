@@ -73,7 +73,7 @@ def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Seque
         print(f"{entry.name}: {told}", file=sys.stderr)
     cut = [] if plan.steps_per_epoch is None else ["--steps-per-epoch", str(plan.steps_per_epoch)]
     command = train_command(entry, run, data, [*common, *cut, *phases(entry, plan.epochs)])
-    epochs, code = plan.epochs, commit()  # a training may outlast the commit that it runs
+    epochs, code = plan.epochs, _commits(steps)
     while (left := _left(run, budget)) > 0:
         before = trained(run)
         if before is not None and before.epochs >= epochs:  # it was quicker than thought
@@ -81,11 +81,19 @@ def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Seque
             epochs = before.epochs + max(1, math.ceil(60 * left / each)) if budget.minutes else budget.passes or 0
         limit = ["--minutes", f"{left:.3f}"] if budget.minutes else []
         resume = ["--resume"] if (run / "config.json").is_file() else []
+        whole = ["python", "-m", TRAIN, *command, "--epochs", str(epochs)]
+        steps.note("train", whole, done=False, commit=code)
         steps.run(TRAIN, [*command, "--epochs", str(epochs), *limit, *resume])
         after = trained(run)
         if after is None or (before is not None and after.steps <= before.steps):
             raise StepFailed("the training ended without a further step")
-        steps.note("train", ["python", "-m", TRAIN, *command, "--epochs", str(epochs)], done=True, commit=code)
+        steps.note("train", whole, done=True, commit=code)
+
+
+def _commits(steps: Steps) -> str | None:
+    """All code that had a part in a training, for it may outlast a commit or go on with another."""
+    before = (steps.steps.get("train", {}).get("commit") or "").split(", ")
+    return ", ".join(name for name in dict.fromkeys([*before, commit()]) if name) or None
 
 
 def _left(run: Path, budget: Budget) -> float:
