@@ -164,6 +164,16 @@ def test_a_pillow_image_gives_the_same_as_its_array(mode):
     assert (np.asarray(raster.result.convert("RGB")) == fuse(image, ab)).all()
 
 
+@pytest.mark.parametrize(
+    "turned", [lambda image: image[..., 1], lambda image: image[::-1, ::-1, 2], lambda image: image[..., 0].T]
+)
+def test_a_view_gives_the_same_as_its_copy(turned):
+    image = np.random.default_rng(1).integers(0, 256, (45, 63, 3), dtype=np.uint8)
+    view, ab = turned(image), np.full((8, 8, 2), 20.0, np.float32)
+    assert not view.flags.c_contiguous
+    assert np.array_equal(fuse(view, ab), fuse(np.ascontiguousarray(view), ab))
+
+
 def test_chroma_that_reaches_beyond_the_photo_is_cropped():
     image = picture(15, 100, 130, 1)
     ab = smooth(16, 40, 52, 2, -30, 30)

@@ -91,7 +91,7 @@ class Strip:
         """Codes -> luminance in green's unit, and CIE Lab's f of it."""
         if pixels.ndim == 2:
             even = pixels.size // 2 * 2
-            codes, pairs = pixels.reshape(-1), self._place[: even // 2]
+            codes, pairs = np.ascontiguousarray(pixels).reshape(-1), self._place[: even // 2]
             np.copyto(pairs, codes[:even].view(np.uint16))
             for double, single, out in (
                 (tables.light_pairs, tables.gray_light, light),
