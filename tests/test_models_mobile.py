@@ -34,6 +34,11 @@ def test_any_size_comes_out_at_half(mobile):
     assert mobile.colorize(luma(96, 160)).shape == (1, 48, 80, 2)
 
 
+@pytest.mark.parametrize(("size", "seen"), [(64, 64), (128, 128), (160, 256), (256, 256)])
+def test_photos_are_seen_at_256_by_what_learnt_on_larger_ones_than_icons(size, seen):
+    assert build("mobile", **{**SMALL, "size": size}).short_side == seen
+
+
 def test_vivid_moves_the_share_and_chroma_with_it(mobile):
     prior = bins.smoothed(prior_of_grays())
     mobile.log_rarity.assign(np.log(bins.rarity(prior, 0.5)))
