@@ -73,6 +73,7 @@ EXPECTED = {
     "siggraph17": Expected(TWO_CORES, "600", UNTRAINED),
     "cyclegan": Expected(TWO_CORES, "102", UNTRAINED),
     "cyclegan-gray": Expected(TWO_CORES, "5124", UNTRAINED),
+    "mcgan": Expected(TWO_CORES, "3061", UNTRAINED),
     "mobile-small": Expected(TWO_CORES, "2.0"),
     "autoencoder-small": Expected(
         TWO_CORES, "4.2",
