@@ -172,6 +172,16 @@ def test_a_tensor_that_reaches_beyond_its_numbers_is_refused(torch: Torch, tmp_p
         read_arrays(tmp_path / "w.pth")
 
 
+def test_a_tensor_that_repeats_its_numbers_is_refused(torch: Torch, tmp_path: Path):
+    few = np.ones(12, "float32")
+    vast = np.lib.stride_tricks.as_strided(few, (200_000, 200_000), (0, 0))  # 160 GB out of 48 bytes
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", torch.pickled({"a": vast}))
+        archive.writestr("archive/data/0", few.tobytes())
+    with pytest.raises(InputError, match="a is larger than its storage"):
+        read_arrays(tmp_path / "w.pth")
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".pth"])
 @pytest.mark.parametrize("content", [b"", b"no weights", b"\x80\x02}q\x00."])
 def test_damaged_files_are_one_line(suffix: str, content: bytes, tmp_path: Path):

@@ -79,17 +79,18 @@ def _safetensors(path: Path) -> dict[str, Array]:
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
+    numbers = memoryview(content)[8 + length :]
     arrays = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
         begin, end = entry["data_offsets"]
-        values = _numbers(content[8 + length :][begin:end], _SAFE_TYPES[entry["dtype"]])
+        values = _numbers(numbers[begin:end], _SAFE_TYPES[entry["dtype"]])
         arrays[name] = values.reshape(entry["shape"])
     return arrays
 
 
-def _numbers(content: bytes, kind: str) -> Array:
+def _numbers(content: bytes | memoryview, kind: str) -> Array:
     if kind != "bf16":
         return np.frombuffer(content, kind)
     return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")  # the upper half of a float32
@@ -182,6 +183,8 @@ def _filled(found: Any, read: Callable[[_Storage], Array]) -> dict[str, Array]:
             raise ValueError(f"{name} has the shape {tensor.shape}")
         if last >= numbers.size:  # or the strides below would read memory that is not the file's
             raise ValueError(f"{name} reaches beyond its storage")
+        if math.prod(tensor.shape) > numbers.size:  # one number a billion times over is a bomb, no weight
+            raise ValueError(f"{name} is larger than its storage")
         strides = [step * numbers.itemsize for step in tensor.strides]
         arrays[name] = np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides).copy()
     return arrays
