@@ -15,7 +15,8 @@ from typing import Any
 
 from colorize_tf.atomic import write_text
 from colorize_tf.errors import InputError, unknown_key
-from colorize_tf.families import FAMILIES, Family
+from colorize_tf.families import FAMILIES
+from colorize_tf.family import Family
 from colorize_tf.fields import Checked, option
 
 __all__ = [
@@ -119,6 +120,9 @@ class RunConfig:
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     version: int = CONFIG_VERSION
+
+    def __post_init__(self) -> None:
+        self.model.check_batch(self.data.batch)
 
     def parts(self) -> dict[str, Checked]:
         """The three groups of options by name."""

@@ -1,18 +1,20 @@
 """The options of each family of networks, one frozen dataclass each, and the table from a network's name to its family.
 
 A new family is a dataclass here, a row in `FAMILIES`, a row in `models.MODELS` and one in `presets.PRESETS`. Flags,
-`--help`, checks and `config.json` follow from the dataclass. Nothing here needs TensorFlow.
+`--help`, checks and `config.json` follow from the dataclass. What options cannot go together is said here, before
+anything is built, so that a study finds it in any of its rows before it trains the first. Nothing here needs
+TensorFlow.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from colorize_tf.errors import InputError
-from colorize_tf.fields import Checked, option
+from colorize_tf.family import Family, PowerOfTwo
+from colorize_tf.fields import option
 
 __all__ = [
     "FAMILIES",
@@ -44,41 +46,6 @@ BACKBONES = (
 
 
 @dataclass(frozen=True)
-class Family(Checked):
-    """What every network has; `models.build(name, ...)` takes the other fields by the same names."""
-
-    name: str = option("", "network")
-    size: int = option(256, "side of the square pictures it learns on")
-
-    SMALL: ClassVar[Mapping[str, Any]] = {}  # enough for two cores to learn from within an hour
-    SMOKE: ClassVar[Mapping[str, Any]] = {}  # enough to run
-    MULTIPLE: ClassVar[int] = 1  # of the sides that the network takes
-    SCENES: ClassVar[str] = "synthetic:24"  # photos of a smoke run
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.size < self.MULTIPLE or self.size % self.MULTIPLE:
-            near = max(1, round(self.size / self.MULTIPLE)) * self.MULTIPLE
-            raise InputError("--size", f"must be a multiple of {self.MULTIPLE}", self.size, f"Try {near}.")
-
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments that `models.build(self.name, ...)` takes."""
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "name"}
-
-
-@dataclass(frozen=True)
-class PowerOfTwo(Family):
-    """A network that halves its pictures down to a few pixels."""
-
-    size: int = option(256, "side of the square pictures it learns on, a power of two")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.size < 32 or self.size & (self.size - 1):
-            raise InputError("--size", "must be a power of two, at least 32", self.size, "Try 128 or 256.")
-
-
-@dataclass(frozen=True)
 class Pix2PixConfig(PowerOfTwo):
     """pix2pix (Isola 2017): U-Net generator, 70x70 PatchGAN discriminator."""
 
@@ -98,6 +65,11 @@ class Pix2PixConfig(PowerOfTwo):
 
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size >> (self.scales - 1) < 32:
+            raise InputError("--scales", "must leave the smallest 32 pixels wide", f"{self.scales} of {self.size}")
 
 
 @dataclass(frozen=True)
@@ -134,6 +106,16 @@ class UNetConfig(Family):
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "encoder_width": 4, "decoder_width": 4, "base_width": 4}
     MULTIPLE: ClassVar[int] = 32
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backbone != "resnet18" and self.encoder_width != 64:
+            given = f"{self.encoder_width} for {self.backbone}"
+            raise InputError("--encoder-width", "must be 64 but for resnet18", given, "Add --encoder-width 64.")
+
+    def smallest(self) -> int:
+        """The smallest side that the encoder takes."""
+        return 96 if self.backbone == "inceptionv3" else self.MULTIPLE
+
 
 @dataclass(frozen=True)
 class MobileConfig(Family):
@@ -159,6 +141,7 @@ class MobileConfig(Family):
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 128}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 64, "alpha": 0.25, "width": 32, "base_width": 4}
     MULTIPLE: ClassVar[int] = 32
+    SMALLEST: ClassVar[int] = 64
 
 
 @dataclass(frozen=True)
@@ -220,7 +203,15 @@ class CycleGANConfig(Family):
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32, "residual_blocks": 6}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4, "residual_blocks": 1, "pool": 6}
     MULTIPLE: ClassVar[int] = 4
+    SMALLEST: ClassVar[int] = 32
     SCENES: ClassVar[str] = "unpaired:synthetic:24|synthetic:24,seed=2"
+
+    def check_batch(self, batch: int) -> None:
+        """Raises an InputError if pool or diversity cannot be had of so many pictures at a time."""
+        if 0 < self.pool < batch:
+            raise InputError("--batch", f"must not exceed the pool of {self.pool} pictures", batch)
+        if self.diversity_weight and batch < 2:
+            raise InputError("--diversity-weight", "needs a batch of two pictures or more", f"--batch {batch}")
 
 
 @dataclass(frozen=True)
@@ -250,6 +241,7 @@ class MCGANConfig(Family):
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32, "residual_blocks": 4}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "base_width": 4, "residual_blocks": 1}
     MULTIPLE: ClassVar[int] = 4
+    SMALLEST: ClassVar[int] = 32
 
 
 @dataclass(frozen=True)

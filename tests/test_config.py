@@ -104,6 +104,30 @@ def test_an_older_file_without_a_later_field_takes_its_default(saved: Path):
     assert load_config(saved).train.keep == TrainConfig().keep
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("unet-small --backbone mobilenetv2", "--encoder-width: must be 64 but for resnet18. Received: 32 for mob"),
+        ("unet --backbone inceptionv3 --size 64", "--size: must be a multiple of 32, at least 96. Received: 64."),
+        ("mobile --size 32", "--size: must be a multiple of 32, at least 64. Received: 32."),
+        ("mcgan --size 16", "--size: must be a multiple of 4, at least 32. Received: 16. Try 32."),
+        ("pix2pix-lab --size 128 --scales 4", "--scales: must leave the smallest 32 pixels wide. Received: 4 of 128."),
+        ("cyclegan-small --pool 3", "--batch: must not exceed the pool of 3 pictures. Received: 4."),
+        ("cyclegan --diversity-weight 1", "--diversity-weight: needs a batch of two pictures or more. Received: --ba"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything_is_built(words: str, said: str):
+    with pytest.raises(InputError) as caught:
+        parse(["--preset", *words.split(), "--out", "run"])
+    assert str(caught.value).startswith(said)
+
+
+def test_options_that_go_together_are_taken():
+    words = ("pix2pix-lab --size 128 --scales 3", "cyclegan-small --pool 0 --diversity-weight 1")
+    for preset, *rest in (one.split() for one in words):
+        assert parse(["--preset", preset, *rest, "--out", "run"]).config.preset == preset
+
+
 def test_unknown_value_name_is_refused():
     with pytest.raises(InputError, match="Did you mean batch"):
         with_values(RunConfig("p", Pix2PixConfig()), {"batsh": 3})

@@ -11,6 +11,7 @@ import pytest
 
 from colorize_tf.config import TrainConfig
 from colorize_tf.errors import InputError
+from colorize_tf.families import UNetConfig
 from colorize_tf.models import backbones, build
 from colorize_tf.models.backbones import BACKBONES, backbone, feature_maps
 from colorize_tf.models.resnet import load_state_dict, resnet18
@@ -69,6 +70,16 @@ def test_wrong_options_are_refused(options, said):
     with pytest.raises(InputError) as caught:
         build("unet", **options)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_command_line_knows_what_an_encoder_takes(name: str):
+    assert UNetConfig("unet", backbone=name).smallest() == BACKBONES[name].smallest
+    if BACKBONES[name].make:
+        with pytest.raises(InputError, match="--encoder-width: must be 64"):
+            UNetConfig("unet", backbone=name, encoder_width=32)
+    else:
+        assert UNetConfig("unet", backbone=name, encoder_width=32).encoder_width == 32
 
 
 # === Weights ===

@@ -63,9 +63,7 @@ def test_the_rows_of_the_documentation_can_be_trained(tmp_path: Path) -> None:
         row.name for row in rows
     }
     for entry in rows:
-        model = parse(train_command(entry, tmp_path, "folder:photos", phases(entry, EPOCHS))).config.model
-        # Only resnet18 has another width, which the network itself would refuse much later.
-        assert getattr(model, "backbone", "resnet18") == "resnet18" or model.encoder_width == 64
+        assert parse(train_command(entry, tmp_path, "folder:photos", phases(entry, EPOCHS))).config.data.data
 
 
 @pytest.mark.parametrize(
@@ -328,6 +326,7 @@ def test_the_best_is_lively_and_better_than_gray() -> None:
         (["--models", "unet", "--data", "folder:x", "--passes", "1", "--", "--no-such"], "command line: unknown name"),
         (["--models", "cyclegan", "--sets", "folder:x", "--passes", "1"], "--sets: must be two sources"),
         (["--models", "--passes", "1"], "--models, --row: must name something"),
+        (["--models", "--row", "a=unet --backbone resnet50", "--data", "folder:x", "--passes", "1"], "--encoder-width"),
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_done(
