@@ -12,13 +12,27 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from colorize_tf.errors import InputError
 from colorize_tf.frechet import Distance, of_few
 
-__all__ = ["COLUMNS", "Column", "Row", "Statistic", "Summary", "csv_text", "json_text", "markdown_table", "summarize"]
+__all__ = [
+    "COLUMNS",
+    "Column",
+    "Row",
+    "Statistic",
+    "Summary",
+    "csv_text",
+    "json_text",
+    "markdown_table",
+    "read_json",
+    "statistic",
+    "summarize",
+]
 
 RESAMPLES = 2000  # enough that the ends of a 95 % interval move by less than a tenth of its width (Efron 1993, §19.3)
 CONFIDENCE = 0.95
@@ -156,6 +170,14 @@ def csv_text(rows: Iterable[Row]) -> str:
 def json_text(report: Mapping[str, Any]) -> str:
     """Nested mappings, sequences and dataclasses of this module -> strict JSON; what is not finite becomes null."""
     return json.dumps(_plain(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path) -> Any:
+    """A file of JSON -> what it holds; one that cannot be read is an InputError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON, or of UTF-8
+        raise InputError(str(path), "is not readable JSON", str(error)) from None
 
 
 def _cell(found: Statistic | Distance | None, column: Column) -> str:

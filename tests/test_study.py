@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
+import shutil
 import signal
 import threading
 import time
@@ -15,14 +17,15 @@ from typing import Any
 
 import pytest
 
+from colorize_tf.config import save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.phases import decay
 from colorize_tf.study.__main__ import main, parser
 from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, left_out, phases, train_command
-from colorize_tf.study.results import best
+from colorize_tf.study.results import best, record
 from colorize_tf.study.steps import StepFailed, Steps, commit
-from colorize_tf.study.training import Budget, train, trained
+from colorize_tf.study.training import Budget, check_begun, train, trained
 
 # === Rows ===
 
@@ -72,7 +75,13 @@ def test_the_rows_of_the_documentation_can_be_trained(tmp_path: Path) -> None:
         (["unett"], [], "--models: unknown name.*Did you mean unet"),
         ([], ["a=nothing"], "--row: unknown name"),
         ([], ["unet"], "--row: must look like NAME=MODEL OPTIONS"),
-        ([], ["a/b=unet"], "--row: must look like"),
+        ([], ["a='unet"], "--row: must look like NAME=MODEL OPTIONS.*No closing quotation"),
+        ([], ["a/b=unet"], "--row: must be named by letters, digits"),
+        ([], ["..=unet"], "--row: must be named by"),  # would be the study's own folder
+        ([], [".sheet=unet"], "--row: must be named by"),
+        ([], ["-a=unet"], "--row: must be named by"),  # would be an option of evaluate
+        ([], ["$a=unet"], "--row: must be named by"),  # would be a formula of matplotlib
+        ([], ["gray=unet"], "--row: must be named by"),  # is the baseline
         (["unet"], ["unet=dcgan"], "--row: needs a name that no other row has"),
     ],
 )
@@ -276,6 +285,27 @@ def test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(trainer.calls) == 1
 
 
+def test_a_row_goes_on_as_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Trainer(monkeypatch, pace=0.5)
+    (entry,) = entries(["unet"], [])
+    work, run = tmp_path / "work", tmp_path / "run"
+    begun = {"folder": work, "run": run, "data": "folder:photos"}
+    check_begun(entry, **begun, common=[], budget=Budget(passes=3))  # nothing has begun
+    for common in ([], ["--smoke"]):
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(run, ignore_errors=True)
+        train(entry, Steps(work), run, "folder:photos", common, Budget(minutes=10))
+        plan = json.loads((work / "plan.json").read_text())
+        whole = Steps(work).steps["train"]["command"][3:]
+        save_config(parse(whole).config, run / "config.json")
+        assert flag(whole, "--steps-per-epoch") == str(plan["steps_per_epoch"])
+        check_begun(entry, **begun, common=common, budget=Budget(minutes=20))
+        with pytest.raises(InputError, match="--minutes, --passes: a study goes on with the one that it began with"):
+            check_begun(entry, **begun, common=common, budget=Budget(passes=3))
+        with pytest.raises(InputError, match="--val-share: cannot change on --resume"):
+            check_begun(entry, **begun, common=[*common, "--val-share", "0.3"], budget=Budget(minutes=10))
+
+
 def test_too_few_passes_are_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -293,7 +323,8 @@ def test_a_training_that_gets_nowhere_fails(tmp_path: Path, monkeypatch: pytest.
         train(entry, Steps(tmp_path / "work"), tmp_path / "run", None, [], Budget(passes=3))
 
 
-@pytest.mark.parametrize("budget", [{}, {"minutes": 1.0, "passes": 1}, {"minutes": 0.0}, {"passes": -1}])
+@pytest.mark.parametrize("budget", [{}, {"minutes": 1.0, "passes": 1}, {"minutes": 0.0}, {"passes": -1},
+                                    {"minutes": math.inf}, {"minutes": math.nan}])  # fmt: skip
 def test_a_budget_is_one_positive_number(budget: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="--minutes, --passes"):
         Budget(**budget)
@@ -315,6 +346,30 @@ def test_the_best_is_lively_and_better_than_gray() -> None:
     assert best([judged("a", 0.1, 20.0, None, gap=9.0), judged("b", 0.1, 20.0, None, gap=8.0)]) == "b"
 
 
+# === Records ===
+
+
+def test_an_evaluation_of_earlier_weights_is_no_result(tmp_path: Path) -> None:
+    (entry,) = entries(["dcgan"], [])
+    work, run = tmp_path / "work", tmp_path / "run"
+    checkpoint = run / "checkpoints" / "step-00000030"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "progress.json").write_text('{"epoch": 3, "total_steps": 30, "seconds": 0.0, "rows": []}')
+    (work / "evaluation").mkdir(parents=True)
+    statistics = {"statistics": {}, "frechet": None, "true_colourfulness": 40.0}
+    summaries = [{"colorizer": name, **statistics} for name in ("gray", "dcgan")]
+    rows = [{"colorizer": name, "psnr": psnr} for name, psnr in (("gray", 20.0), ("dcgan", 21.5))]
+    evaluation = {"protocol": {}, "networks": {"dcgan": {"macs": 1}}, "colorizers": {"dcgan": "run"}}
+    evaluation |= {"summaries": summaries, "rows": rows}
+    (work / "evaluation" / "evaluation.json").write_text(json.dumps(evaluation))
+    steps = Steps(work)
+    steps.note("evaluate", ["python"], done=True, of=30)
+    found = record(entry, work, run, photos=16, batch=4, failure=None)
+    assert found["gain"]["mean"] == 1.5 and found["passes"] == 30 * 4 / 16
+    steps.note("evaluate", ["python"], done=True, of=20)  # the training has gone on since
+    assert "metrics" not in record(entry, work, run, photos=16, batch=4, failure=None)
+
+
 # === Command ===
 
 
@@ -326,6 +381,23 @@ def test_the_best_is_lively_and_better_than_gray() -> None:
         (["--models", "unet", "--data", "folder:x", "--passes", "1", "--", "--no-such"], "command line: unknown name"),
         (["--models", "cyclegan", "--sets", "folder:x", "--passes", "1"], "--sets: must be two sources"),
         (["--models", "--passes", "1"], "--models, --row: must name something"),
+        (["--models", "unet", "--smoke", "--passes", "1", "--photos", "0"], "--photos: must be at least 1"),
+        (["--models", "unet", "--smoke", "--passes", "1", "--features", "no.npz"], "--features: must be a file of"),
+        (["--models", "unet", "--smoke", "--passes", "1", "--lpips", "no.npz", "no.pth"], "--lpips: must be a file of"),
+        (
+            [
+                "--models",
+                "unet",
+                "--row",
+                "a=dcgan --test-share 0.3",
+                "--smoke",
+                "--passes",
+                "1",
+                "--test-share",
+                "0.4",
+            ],
+            "--row: must be judged on the same photos",
+        ),
         (["--models", "--row", "a=unet --backbone resnet50", "--data", "folder:x", "--passes", "1"], "--encoder-width"),
     ],
 )
@@ -337,6 +409,18 @@ def test_bad_input_is_one_line_before_anything_is_done(
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"rows": [1]}', "\x00\xff"])
+def test_damaged_results_are_one_line_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(content, encoding="latin-1")
+    assert main(["--models", "unet", "--smoke", "--passes", "1", "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: ") and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.fixture

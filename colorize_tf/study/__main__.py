@@ -81,6 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--models, --row", "must name something to compare", "nothing")
     if given.data is None and not given.smoke and not all(entry.two_sets for entry in rows):
         raise InputError("--data", "names the photos and is required", "no --data", "Example: --data folder:photos")
+    if given.photos is not None and given.photos < 1:
+        raise InputError("--photos", "must be at least 1", given.photos)
+    for flag, path in (("--features", given.features), *(("--lpips", path) for path in given.lpips or ())):
+        if path is not None and not Path(path).is_file():
+            raise InputError(flag, "must be a file of weights that exists", path)
     if given.sets is not None and not given.sets.startswith("unpaired:"):
         raise InputError("--sets", "must be two sources, unpaired:A|B", given.sets)
     shares = ["--test-share", str(given.test_share), "--val-share", str(given.val_share)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ SMALL = "-small"
 MODELS = tuple(name.removesuffix(SMALL) for name in PRESETS if name.endswith(SMALL))
 EPOCHS = 20  # into which a budget of minutes is divided: as many points has a curve, as many steps a schedule
 NEVER = 1_000_000  # epochs: longer than any training
+
+# A row's name is that of folders, of a column and of a curve; the baseline of every table has one already.
+NAME = re.compile(r"(?!gray$)[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 # Further rows that --variants adds beside a model, each as `--row` takes it.
 VARIANTS: Mapping[str, Sequence[str]] = {
@@ -58,9 +62,14 @@ def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = Fals
     found: dict[str, Entry] = {}
     for text in (*texts, *rows):
         name, equals, rest = text.partition("=")
-        words = shlex.split(rest)
-        if not equals or not words or not name.strip() or "/" in name:
+        try:
+            words = shlex.split(rest)
+        except ValueError as error:  # a quotation without its end
+            raise InputError("--row", "must look like NAME=MODEL OPTIONS", f"{text} ({error})") from None
+        if not equals or not words:
             raise InputError("--row", "must look like NAME=MODEL OPTIONS", text)
+        if not NAME.fullmatch(name.strip()):
+            raise InputError("--row", "must be named by letters, digits and . _ + -, and not gray", name)
         if words[0] not in MODELS:
             raise unknown_key("--models" if text in texts else "--row", words[0], MODELS)
         entry = Entry(name.strip(), words[0], words[0] + ("" if paper else SMALL), tuple(words[1:]))

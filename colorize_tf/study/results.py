@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import Any
 
 from colorize_tf.study.plan import Entry
 from colorize_tf.study.training import trained
-from colorize_tf.summary import statistic
+from colorize_tf.summary import read_json, statistic
 
 __all__ = ["COLOURFUL", "RULE", "best", "record"]
 
@@ -43,10 +42,11 @@ def record(entry: Entry, folder: Path, run: Path, photos: int, batch: int, failu
         found["losses"] = {k: v for k, v in ends.items() if k.startswith(("g_", "d_"))}
         found["l1_weight"] = ((_json(run / "config.json") or {}).get("model") or {}).get("l1_weight")
         found["exchange"] = {k: v for k, v in ends.items() if k == "val_cycle" or k.startswith("val_diversity")}
-    if (judged := _json(folder / "evaluation" / "evaluation.json")) and _current(steps, "evaluate"):
+    made = now.steps if now else 0
+    if (judged := _json(folder / "evaluation" / "evaluation.json")) and _current(steps, "evaluate", made):
         found |= {"protocol": judged["protocol"], **next(iter(judged["networks"].values()))}
         found |= _translations(judged) if "translations" in judged else _colours(judged)
-    if (card := _json(folder / "model.json")) and _current(steps, "export"):
+    if (card := _json(folder / "model.json")) and _current(steps, "export", made):
         measured = card["verification"]
         latency = {threads: times["min"] for threads, times in (measured.get("latency_ms") or {}).items()}
         size = (folder / "model.tflite").stat().st_size
@@ -92,9 +92,11 @@ def _translations(judged: Mapping[str, Any]) -> dict[str, Any]:
     return {"translations": ways}
 
 
-def _current(steps: Mapping[str, Any], name: str) -> bool:
-    return bool(steps.get(name, {}).get("done"))
+def _current(steps: Mapping[str, Any], name: str, made: int) -> bool:
+    """Whether a step was done, and with the weights that the training has come to since."""
+    step = steps.get(name, {})
+    return bool(step.get("done")) and step.get("of") == made
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_json(path) if path.is_file() else None

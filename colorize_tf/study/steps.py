@@ -13,6 +13,7 @@ from typing import Any
 
 from colorize_tf.atomic import write_text
 from colorize_tf.errors import shorten
+from colorize_tf.summary import read_json
 
 __all__ = ["StepFailed", "Steps", "commit"]
 
@@ -27,7 +28,7 @@ class Steps:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.record, self.log = folder / "steps.json", folder / "log.txt"
-        self.steps: dict[str, Any] = json.loads(self.record.read_text("utf-8")) if self.record.is_file() else {}
+        self.steps: dict[str, Any] = read_json(self.record) if self.record.is_file() else {}
 
     def done(self, name: str, command: Sequence[str], of: int = 0) -> bool:
         """Whether this step was done by this very command, with what `of` (a number of training steps) says."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,11 +18,12 @@ from colorize_tf.quiet import load_tensorflow
 from colorize_tf.study.plan import Entry, train_command
 from colorize_tf.study.results import RULE, best, record
 from colorize_tf.study.steps import StepFailed, Steps
-from colorize_tf.study.training import Budget, train, trained
-from colorize_tf.summary import json_text
+from colorize_tf.study.training import Budget, check_begun, train, trained
+from colorize_tf.summary import json_text, read_json
 
 __all__ = ["Settings", "Study"]
 
+RESULTS = "results.json"
 RECIPE = "float16"  # of the exported files: every network allows it, and no photo changes visibly
 EXPORT_PHOTOS = 8
 SHEET_PHOTOS = 6
@@ -53,14 +53,23 @@ class Study:
         self.size = 0  # at which colorizers are judged
 
     def check(self) -> None:
-        """Finds wrong options and missing photos before anything is trained."""
+        """Finds wrong options, missing photos and rows that began otherwise before anything is trained."""
         check_out_folder(self.settings.out)
+        self._failures()
+        kept: set[tuple[object, ...]] = set()
         for entry in self.rows:
-            if self._absent(entry) is None:
-                config = parse(self._command(entry)).config
-                self._photos(config.data)
-                if not entry.two_sets:
-                    self.size = max(self.size, config.model.size)
+            if self._absent(entry) is not None:
+                continue
+            config, settings = parse(self._command(entry)).config, self.settings
+            folders = self._folder(entry), self._run(entry)
+            check_begun(entry, *folders, self._data(entry), settings.common, settings.budget)
+            if not entry.two_sets:
+                self.size = max(self.size, config.model.size)
+                data = config.data
+                kept.add((data.data, data.subset, data.val_share, data.test_share, data.near_gray))
+                if len(kept) > 1:
+                    raise InputError("--row", "must be judged on the same photos as the rows before it", entry.name)
+            self._photos(config.data)
 
     def run(self, command: str) -> int:
         """Trains, judges and exports row by row, then compares; 1 if no row could be judged."""
@@ -121,9 +130,8 @@ class Study:
 
     def _collect(self, command: str, failures: Mapping[str, str | None]) -> list[dict[str, Any]]:
         """Writes results.json from what lies in the folder; `failures` of this call replace those on record."""
-        settings, path = self.settings, self.settings.out / "results.json"
-        before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
-        known = {row["name"]: row["failure"] for row in before} | dict(failures)
+        settings = self.settings
+        known = self._failures() | dict(failures)
         records = []
         for entry in self.rows:
             failure = known.get(entry.name, "not run yet")
@@ -139,8 +147,17 @@ class Study:
             "passes": settings.budget.passes, "weights": settings.weights, "data": settings.data,
             "cores": os.cpu_count(), "rule": RULE, "best": best(records), "rows": records,
         }  # fmt: skip
-        write_text(path, json_text(content))
+        write_text(settings.out / RESULTS, json_text(content))
         return records
+
+    def _failures(self) -> dict[str, str | None]:
+        """Why rows failed the last time, by name, as far as results.json says."""
+        path = self.settings.out / RESULTS
+        found = read_json(path) if path.is_file() else {"rows": []}
+        try:
+            return {row["name"]: row["failure"] for row in found["rows"]}
+        except (TypeError, KeyError) as error:
+            raise InputError(str(path), "must hold the results of a study", f"none ({error})") from None
 
     def _photos(self, data: DataConfig) -> int:
         """How many photos a pass is over; opening them also shows whether they are there."""

@@ -16,10 +16,12 @@ from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.study.plan import EPOCHS, NEVER, Entry, left_out, phases, train_command
 from colorize_tf.study.steps import StepFailed, Steps, commit
+from colorize_tf.summary import read_json
 
-__all__ = ["Budget", "Trained", "train", "trained"]
+__all__ = ["Budget", "Trained", "check_begun", "train", "trained"]
 
 TRAIN = "colorize_tf.train"
+PLAN = "plan.json"
 SLACK = 0.02  # of the budget, which is not worth starting a process for
 TRIAL_STEPS = 24  # of each of two epochs; the second is timed, for the first compiles and fills buffers
 
@@ -34,8 +36,8 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.passes is None):
             raise InputError("--minutes, --passes", "exactly one of them says how long each may train", "both or none")
-        if (self.minutes or self.passes or 0) <= 0:
-            raise InputError("--minutes, --passes", "must be above 0", self.minutes or self.passes)
+        if not 0 < (self.minutes or self.passes or 0) < math.inf:
+            raise InputError("--minutes, --passes", "must be above 0 and finite", self.minutes or self.passes)
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,22 @@ def trained(run: Path) -> Trained | None:
     newest = max((run / "checkpoints").glob("step-*/progress.json"), default=None)
     if newest is None:
         return None
-    progress = json.loads(newest.read_text(encoding="utf-8"))
+    progress = read_json(newest)
     seconds = sum(row["seconds"] for row in progress["rows"]) + progress["seconds"]
     return Trained(progress["epoch"], progress["total_steps"], seconds, newest.parent)
+
+
+def check_begun(entry: Entry, folder: Path, run: Path, data: str | None, common: Sequence[str], budget: Budget) -> None:
+    """Raises an InputError unless a row can go on as it began, with the same options and the same kind of budget."""
+    plan = _planned(folder)
+    if plan is None:
+        return
+    if (plan.steps_per_epoch is None) != (budget.minutes is None):  # epochs cut by minutes are no passes
+        began = "passes" if plan.steps_per_epoch is None else "minutes"
+        rule = "a study goes on with the one that it began with"
+        raise InputError("--minutes, --passes", rule, f"{folder} began with {began}", "Name another --out.")
+    if (run / "config.json").is_file():
+        parse([*_command(entry, run, data, common, plan), "--resume"])
 
 
 def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Sequence[str], budget: Budget) -> None:
@@ -71,8 +86,7 @@ def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Seque
     plan = _plan(entry, steps, data, common, budget)
     if told := left_out(entry, plan.epochs):
         print(f"{entry.name}: {told}", file=sys.stderr)
-    cut = [] if plan.steps_per_epoch is None else ["--steps-per-epoch", str(plan.steps_per_epoch)]
-    command = train_command(entry, run, data, [*common, *cut, *phases(entry, plan.epochs)])
+    command = _command(entry, run, data, common, plan)
     epochs, code = plan.epochs, _commits(steps)
     while (left := _left(run, budget)) > 0:
         before = trained(run)
@@ -108,13 +122,13 @@ def _left(run: Path, budget: Budget) -> float:
 
 def _plan(entry: Entry, steps: Steps, data: str | None, common: Sequence[str], budget: Budget) -> Plan:
     """How to cut the budget into epochs: as decided before, else by the pace of a trial."""
-    path = steps.record.with_name("plan.json")
-    if path.is_file():
-        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+    folder = steps.record.parent
+    if plan := _planned(folder):
+        return plan
     if budget.passes is not None:
         plan = Plan(budget.passes, None)
     else:
-        trial = steps.record.with_name("trial")
+        trial = folder / "trial"
         shutil.rmtree(trial, ignore_errors=True)
         # In the phase that most of the time goes to, which is the last one that the preset reaches.
         train_options = entry.paper.train
@@ -129,5 +143,16 @@ def _plan(entry: Entry, steps: Steps, data: str | None, common: Sequence[str], b
         shutil.rmtree(trial)
         batch = parse(command).config.data.batch
         plan = Plan(EPOCHS, max(1, round(60 * (budget.minutes or 0.0) * pace / batch / EPOCHS)))
-    write_text(path, json.dumps(asdict(plan)) + "\n")
+    write_text(folder / PLAN, json.dumps(asdict(plan)) + "\n")
     return plan
+
+
+def _command(entry: Entry, run: Path, data: str | None, common: Sequence[str], plan: Plan) -> list[str]:
+    """The arguments of `train` that a plan makes of a row's, all but those that may change on the way."""
+    cut = [] if plan.steps_per_epoch is None else ["--steps-per-epoch", str(plan.steps_per_epoch)]
+    return train_command(entry, run, data, [*common, *cut, *phases(entry, plan.epochs)])
+
+
+def _planned(folder: Path) -> Plan | None:
+    """What was decided for the row of this folder, if anything was."""
+    return Plan(**read_json(folder / PLAN)) if (folder / PLAN).is_file() else None
