@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from pathlib import Path
@@ -102,6 +104,20 @@ def test_losses_stand_beside_the_published_ones() -> None:
     assert list(table.rows[1]) == ["net", "12.000", "11.000", "1.000", "0.500"]
 
 
+def test_losses_in_which_l1_had_no_part_are_not_made_up() -> None:
+    losses = {"g_loss": 1.0, "g_l1": 0.0, "g_gan": 1.0, "d_loss": 0.5}
+    table = tables.losses({**STUDY, "rows": [{**ROW, "model": "unet", "losses": losses, "l1_weight": 0.0}]})
+    assert table is not None and list(table.rows[1]) == ["net", "–", "–", "1.000", "0.500"]
+
+
+def test_what_was_not_finite_is_a_dash() -> None:
+    lost = {"mean": None, "low": None, "high": None, "median": None, "count": 0}
+    swap = {**SWAP, "translations": [{**WAY, "cycle": lost, "diversity": None}]}
+    gray = {**ROW, "exchange": {"val_cycle": None, "val_diversity_ab": None, "val_diversity_ba": 0.8}}
+    table = tables.translators({**STUDY, "rows": [swap, gray]})
+    assert table is not None and [list(row[-2:]) for row in table.rows] == [["–", "–"], ["–", "–"]]
+
+
 def test_curves_begin_where_training_began() -> None:
     history = [
         {"seconds": "60", "val_psnr": "20"},
@@ -136,6 +152,26 @@ def test_the_page_needs_nothing_else(folder: Path) -> None:
     assert "no &lt;memory&gt; left" in page and "<memory>" not in page and "&lt;x&gt;" in page
     assert "class=best" in page and "Best: net. A rule." in page
     assert "**net**" in (folder / "comparison.md").read_text()
+
+
+def test_the_page_shows_the_last_translations(folder: Path) -> None:
+    (folder / "runs" / "swap" / "samples").mkdir(parents=True)
+    for epoch, shade in (("0009", 0), ("0010", 255)):
+        Image.new("RGB", (48, 8), (shade,) * 3).save(folder / "runs" / "swap" / "samples" / f"exchange-{epoch}.png")
+    assert main([str(folder)]) == 0
+    found = re.search(r'alt="translations by swap" width="48" height="8" src="data:image/jpeg;base64,([^"]+)"',
+                      (folder / "comparison.html").read_text())  # fmt: skip
+    assert found is not None
+    with Image.open(io.BytesIO(base64.b64decode(found[1]))) as shown:
+        assert shown.getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"rows": 3}', "\x00\xff"])
+def test_damaged_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str) -> None:
+    (tmp_path / "results.json").write_text(content, encoding="latin-1")
+    assert main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path / 'results.json'}: ") and error.count("\n") == 1
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

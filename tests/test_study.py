@@ -372,6 +372,8 @@ def test_an_evaluation_of_earlier_weights_is_no_result(tmp_path: Path) -> None:
 
 # === Command ===
 
+TRY = ("--smoke", "--passes", "1", "--test-share", "0.4")
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -381,23 +383,10 @@ def test_an_evaluation_of_earlier_weights_is_no_result(tmp_path: Path) -> None:
         (["--models", "unet", "--data", "folder:x", "--passes", "1", "--", "--no-such"], "command line: unknown name"),
         (["--models", "cyclegan", "--sets", "folder:x", "--passes", "1"], "--sets: must be two sources"),
         (["--models", "--passes", "1"], "--models, --row: must name something"),
-        (["--models", "unet", "--smoke", "--passes", "1", "--photos", "0"], "--photos: must be at least 1"),
-        (["--models", "unet", "--smoke", "--passes", "1", "--features", "no.npz"], "--features: must be a file of"),
-        (["--models", "unet", "--smoke", "--passes", "1", "--lpips", "no.npz", "no.pth"], "--lpips: must be a file of"),
-        (
-            [
-                "--models",
-                "unet",
-                "--row",
-                "a=dcgan --test-share 0.3",
-                "--smoke",
-                "--passes",
-                "1",
-                "--test-share",
-                "0.4",
-            ],
-            "--row: must be judged on the same photos",
-        ),
+        (["--models", "unet", *TRY, "--photos", "0"], "--photos: must be at least 1"),
+        (["--models", "unet", *TRY, "--features", "no.npz"], "--features: must be a file of weights"),
+        (["--models", "unet", *TRY, "--lpips", "no.npz", "no.pth"], "--lpips: must be a file of weights"),
+        (["--models", "unet", *TRY, "--row", "a=dcgan --test-share 0.3"], "--row: must be judged on the same photos"),
         (["--models", "--row", "a=unet --backbone resnet50", "--data", "folder:x", "--passes", "1"], "--encoder-width"),
     ],
 )

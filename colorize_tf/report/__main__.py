@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from colorize_tf.errors import InputError, command_line
 from colorize_tf.parsing import Parser
 from colorize_tf.report import tables
 from colorize_tf.report.charts import curves, read_history
+from colorize_tf.report.table import Table
+from colorize_tf.summary import read_json
 
 __all__ = ["main", "page"]
 
@@ -67,9 +68,7 @@ def page(folder: Path, study: Mapping[str, Any]) -> str:
     return f'<!doctype html><html lang="en"><head>{head}{title}</head><body>{"".join(parts)}</body></html>\n'
 
 
-def _tables(
-    study: Mapping[str, Any], *makers: Callable[[Mapping[str, Any]], tables.Table | None]
-) -> list[tables.Table]:
+def _tables(study: Mapping[str, Any], *makers: Callable[[Mapping[str, Any]], Table | None]) -> list[Table]:
     """The tables that there is something to put into."""
     return [table for make in makers if (table := make(study)) is not None]
 
@@ -93,6 +92,11 @@ def _training(folder: Path, row: Mapping[str, Any]) -> str:
     inside += [f'<p class="faint">{html.escape(what + why)}</p>' for what, why in failures.items() if why]
     if curve.is_file():
         inside.append(_picture(curve, "PNG", f"losses of {row['name']}"))
+    if exchanged := sorted((folder / "runs" / row["name"] / "samples").glob("exchange-*.png")):
+        inside.append(
+            "<p>A picture of the first set, what was made of it, and back | the same from the second set.</p>"
+        )
+        inside.append(_picture(exchanged[-1], "JPEG", f"translations by {row['name']}"))
     return f"<details><summary>{html.escape(row['name'])}</summary>{''.join(inside)}</details>"
 
 
@@ -127,7 +131,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = folder / "results.json"
     if not results.is_file():
         raise InputError("study", "must be the folder of a study, with its results.json", str(folder))
-    study = json.loads(results.read_text(encoding="utf-8"))
+    study = read_json(results)
+    if not isinstance(study, dict) or not isinstance(study.get("rows"), list):
+        raise InputError(str(results), "must hold the results of a study", study)
     write_text(folder / "comparison.md", markdown(study))
     write_text(folder / "comparison.html", page(folder, study))
     return 0

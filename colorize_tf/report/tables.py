@@ -1,56 +1,18 @@
-"""Results of a study -> tables, each as Markdown and as HTML."""
+"""Results of a study -> its tables."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from colorize_tf.frechet import FEW, of_few
 from colorize_tf.report.published import IMAGENET, LAB_MODELS, LAB_STUDY, PUBLISHED, ours
+from colorize_tf.report.table import Table
 
-__all__ = ["Table", "cost", "imagenet", "losses", "published", "quality", "translators"]
+__all__ = ["cost", "imagenet", "losses", "published", "quality", "translators"]
 
 Record = Mapping[str, Any]
 NONE = "–"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells as text; a row that is shorter than the headings ends in a cell that says why. `marked` rows stand out."""
-
-    title: str
-    note: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    marked: frozenset[str] = frozenset()
-
-    def markdown(self) -> str:
-        """Markdown, the title included."""
-        lines = [f"## {self.title}", "", self.note, ""] if self.note else [f"## {self.title}", ""]
-        lines.append(f"| {' | '.join(self.headings)} |")
-        lines.append("|---|" + "---:|" * (len(self.headings) - 1))
-        for row in self.rows:
-            cells = [cell.replace("|", "\\|") for cell in row]
-            cells[0] = f"**{cells[0]}**" if row[0] in self.marked else cells[0]
-            lines.append(f"| {' | '.join([*cells, *[''] * (len(self.headings) - len(cells))])} |")
-        return "\n".join(lines)
-
-    def page(self) -> str:
-        """HTML, the title included."""
-        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        head = "".join(f"<th>{html.escape(heading)}</th>" for heading in self.headings)
-        body = "".join(self._row(row) for row in self.rows)
-        table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        return f"<h2>{html.escape(self.title)}</h2>{note}{table}"
-
-    def _row(self, row: Sequence[str]) -> str:
-        cells = [f"<th>{html.escape(row[0])}</th>", *(f"<td>{_interval(cell)}</td>" for cell in row[1:])]
-        if len(row) < len(self.headings):
-            span = len(self.headings) - len(row) + 1
-            cells[-1] = f'<td class="why" colspan="{span}">{html.escape(row[-1])}</td>'
-        return f"<tr{' class=best' if row[0] in self.marked else ''}>{''.join(cells)}</tr>"
 
 
 def quality(study: Mapping[str, Any]) -> Table:
@@ -80,8 +42,10 @@ def quality(study: Mapping[str, Any]) -> Table:
         note = (
             f"{protocol['photos']} photos that no network learnt from, at {protocol['size']}×{protocol['size']}; "
             f"colourfulness of the truth {judged['true_colourfulness']:.1f}. Brackets: 95 % intervals, by bootstrap "
-            "over photos; of the Fréchet distance by jackknife. The last column is what a paper says of the network "
-            "that ours is after, PSNR and SSIM, on other data: it cannot be compared."
+            "over photos; of the Fréchet distance by jackknife. Within 10: share of the pixels whose ab is at most 10 "
+            "Lab units from the true one; AuC: the area under that share over distances from 0 to 150. The last column "
+            "is what a paper says of the network that ours is after, PSNR and SSIM, on other data: it cannot be "
+            "compared."
         )
     note += _note_of_few(cells)
     return Table("Quality", note, [*headings, "published, other data"], cells, _marked(study))
@@ -118,12 +82,14 @@ def translators(study: Mapping[str, Any]) -> Table | None:
         for one in row.get("translations", []):
             distances = [_distance(one["frechet"]), _distance(one["untouched"])]
             cycle = _mean(one["cycle"], 4, interval=True)
-            cells.append([row["name"], one["way"], str(one["pictures"]), *distances, cycle, f"{one['diversity']:.2f}"])
+            cells.append(
+                [row["name"], one["way"], str(one["pictures"]), *distances, cycle, _scaled(one["diversity"], 1, 2)]
+            )
     for row in study["rows"]:
         if row.get("exchange") and "metrics" in row:
             ends = row["exchange"]
             distances = [_distance(row["frechet"]), _distance(row["gray"]["frechet"])]
-            measures = [f"{ends['val_cycle']:.4f}", f"{ends['val_diversity_ab']:.2f}"]
+            measures = [_scaled(ends["val_cycle"], 1, 4), _scaled(ends["val_diversity_ab"], 1, 2)]
             cells.append([row["name"], "gray to colour", str(row["protocol"]["photos"]), *distances, *measures])
     if not cells:
         return None
@@ -201,7 +167,9 @@ def losses(study: Mapping[str, Any]) -> Table | None:
 def _with_weight_100(losses: Mapping[str, float | None], weight: float | None) -> dict[str, float | None]:
     """Losses of a training in which L1 had this weight -> what they would have been called had it had 100."""
     l1 = losses.get("g_l1")
-    if not weight or l1 is None:
+    if weight == 0:  # nobody can tell what it would have been
+        return {**losses, "g_l1": None, "g_loss": None}
+    if weight is None or l1 is None:
         return dict(losses)
     l1, gan = l1 * 100 / weight, losses.get("g_gan")
     return {**losses, "g_l1": l1, "g_loss": l1 + (gan or 0.0)}
@@ -257,9 +225,3 @@ def _note_of_few(cells: Sequence[Sequence[str]]) -> str:
 
 def _scaled(value: float | None, unit: float, digits: int) -> str:
     return NONE if value is None else f"{value / unit:.{digits}f}"
-
-
-def _interval(cell: str) -> str:
-    """A cell as HTML, its interval in a line of its own."""
-    value, bracket, rest = html.escape(cell).partition(" [")
-    return f"{value}<small>[{rest}</small>" if bracket else value
