@@ -67,7 +67,8 @@ def test_a_study_without_any_result_has_tables_all_the_same() -> None:
 
 
 def test_cost_in_units_people_read() -> None:
-    net = tables.cost(STUDY).markdown().splitlines()[6]
+    note, _, _, _, net = tables.cost(STUDY).markdown().splitlines()[2:7]
+    assert note.startswith("Parameters and multiply-adds are those of colorizing one picture of 128×128.")
     assert cells(net)[1:] == ["2.50", "1.25", "5.00", "20.0 / 11.0", "12.5", "40.0", "3.25", "19 of 20"]
 
 

@@ -124,8 +124,10 @@ def cost(study: Mapping[str, Any]) -> Table:
     machine = next((row["export"]["machine"] for row in study["rows"] if row.get("export")), "")
     threads = "one and two threads" + (f" of {machine}" if machine else "")
     recipes = {row["export"]["recipe"] for row in study["rows"] if row.get("export")}
+    sides = sorted({row["side"] for row in study["rows"] if "side" in row})
+    size = f" of {', '.join(f'{side}×{side}' for side in sides)}" if sides else ""
     note = (
-        "Parameters and multiply-adds are those of colorizing one picture. Files are TFLite, "
+        f"Parameters and multiply-adds are those of colorizing one picture{size}. Files are TFLite, "
         f"{', '.join(recipes) or NONE}; latency is the shortest run on {threads}. Minutes are those of training steps "
         "alone; a network that came to fewer epochs than planned has not seen its last phases."
     )
