@@ -1,7 +1,8 @@
-"""A classifier of several labels on the encoder of a colorization network: what colouring has taught about things."""
+"""Classifiers of several labels on the encoders of colorization networks: what colouring has taught about things."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from colorize_tf.errors import InputError
 from colorize_tf.summary import Statistic, statistic
 
-__all__ = ["FAST", "SLOW", "Scores", "encoder", "fine_tune", "fit_head", "look", "score"]
+__all__ = ["Result", "Scores", "compare", "encoder", "fine_tune", "fit_head", "look", "score"]
 
 Floats = NDArray[np.float32]
 
@@ -29,6 +30,17 @@ class Scores:
     f1: float  # mean over the labels that occur, a label given where its probability is above a half
     accuracy: Statistic  # share of the photos whose likeliest label is one of theirs
     photos: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """One classifier: where its encoder comes from, what of it learnt, from how many photos, how well."""
+
+    start: str  # colorization, chance or ImageNet
+    encoder: str  # frozen or fine-tuned
+    share: float  # of the photos to learn from
+    photos: int
+    scores: Scores
 
 
 def encoder(model: keras.Model, size: int) -> keras.Model:
@@ -97,10 +109,42 @@ def score(probabilities: Floats, truth: Floats) -> Scores:
         raise InputError("transfer", "needs scikit-learn", "none installed", remedy) from None
     occurs = truth.any(axis=0)
     given, wanted = probabilities[:, occurs], truth[:, occurs]
-    hits = wanted[np.arange(len(wanted)), given.argmax(axis=1)]
+    hits = truth[np.arange(len(truth)), probabilities.argmax(axis=1)]  # which labels occur here nobody is told
     return Scores(
         float(average_precision_score(wanted, given, average="macro")),
         float(f1_score(wanted, given > THRESHOLD, average="macro", zero_division=0)),
         statistic(hits.tolist()),
         len(truth),
     )
+
+
+def compare(
+    learnt: Mapping[str, keras.Model],
+    fresh: Callable[[], keras.Model],
+    data: Mapping[str, tuple[Floats, Floats]],
+    shares: Sequence[float],
+    steps: tuple[int, int],
+    seed: int,
+) -> Iterator[Result]:
+    """Networks by what has taught them, x and y for "train" and "test" -> a result at a time, frozen, then fine-tuned.
+
+    `fresh` makes the same network as chance leaves it, which is compared, too. `steps` are those of the new layer
+    alone, and of all together.
+    """
+    starts = {name: (model, SLOW) for name, model in learnt.items()} | {"chance": (fresh(), FAST)}
+    (x, y), (x_test, y_test) = data["train"], data["test"]
+    size = x.shape[1]
+    seen = {
+        start: (look(encoder(model, size), x), look(encoder(model, size), x_test))
+        for start, (model, _) in starts.items()
+    }
+    for share in shares:
+        few = np.sort(np.random.default_rng(seed).permutation(len(x))[: max(1, round(share * len(x)))])
+        for start, (source, rate) in starts.items():
+            features, unseen = seen[start]
+            head = fit_head(features[few], y[few], steps[0], seed)
+            yield Result(start, "frozen", share, len(few), score(look(head, unseen), y_test))
+            model = fresh()
+            model.set_weights(source.get_weights())
+            network = fine_tune(encoder(model, size), head, x[few], y[few], steps[1], seed, rate)
+            yield Result(start, "fine-tuned", share, len(few), score(look(network, x_test), y_test))

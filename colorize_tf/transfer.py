@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,55 +23,18 @@ from colorize_tf.errors import InputError, command_line
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
 from colorize_tf.predict import Run, load_run
-from colorize_tf.quiet import load_tensorflow
 from colorize_tf.summary import json_text
 
 if TYPE_CHECKING:
     import keras
 
-    from colorize_tf.classify import Scores
+    from colorize_tf.classify import Result
     from colorize_tf.config import DataConfig
     from colorize_tf.datasets import Photos
 
-__all__ = ["Result", "labels_of", "main", "multi_hot", "split_of"]
+__all__ = ["main", "split_of"]
 
 SPLIT = {"train": 0.8, "test": 0.2}  # where the run's own does not say
-SEPARATOR = "|"  # between the labels of one photo
-
-
-@dataclass(frozen=True)
-class Result:
-    """One classifier: where its encoder comes from, what of it learnt, from how many photos, how well."""
-
-    start: str  # colorization, chance or ImageNet
-    encoder: str  # frozen or fine-tuned
-    share: float  # of the photos to learn from
-    photos: int
-    scores: Scores
-
-
-def labels_of(path: Path) -> dict[str, str]:
-    """A file of JSON lines with "file" and "cls" or "labels" -> labels by name of photo, several joined by "|"."""
-    found = {}
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            labels = entry.get("labels", entry.get("cls", ""))
-            found[entry["file"]] = labels if isinstance(labels, str) else SEPARATOR.join(labels)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        rule = 'must be JSON lines with "file", and "cls" or "labels"'
-        raise InputError("--labels", rule, f"{path} ({error})") from None
-    return found
-
-
-def multi_hot(texts: Sequence[str], fewest: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels of each photo, joined by "|" -> float32 [N,C] of 0 and 1, and the names of labels of `fewest` or more."""
-    sets = [{name for name in text.split(SEPARATOR) if name} for text in texts]
-    counts: dict[str, int] = {}
-    for name in (name for one in sets for name in one):
-        counts[name] = counts.get(name, 0) + 1
-    names = tuple(sorted(name for name, count in counts.items() if count >= fewest))
-    return np.array([[name in one for name in names] for one in sets], np.float32).reshape(len(sets), -1), names
 
 
 def split_of(data: DataConfig) -> dict[str, float]:
@@ -86,40 +47,6 @@ def split_of(data: DataConfig) -> dict[str, float]:
     if data.subset is not None or not held_out:
         return dict(SPLIT)
     return {"train": 1.0 - data.val_share - data.test_share, "test": held_out}
-
-
-def compare(
-    run: Run,
-    taught: keras.Model | None,
-    data: Mapping[str, Any],
-    shares: Sequence[float],
-    steps: tuple[int, int],
-    seed: int,
-) -> Iterator[Result]:
-    """A run, the same network with ImageNet's weights, and x and y for "train" and "test" -> a result at a time.
-
-    `steps` are those of the new layer alone, and of all together.
-    """
-    from colorize_tf.classify import FAST, SLOW, encoder, fine_tune, fit_head, look, score
-
-    starts = {"colorization": (run.model, SLOW), "chance": (_fresh(run, seed), FAST)}
-    starts |= {} if taught is None else {"ImageNet": (taught, SLOW)}
-    (x, y), (x_test, y_test) = data["train"], data["test"]
-    size = x.shape[1]
-    seen = {
-        start: (look(encoder(model, size), x), look(encoder(model, size), x_test))
-        for start, (model, _) in starts.items()
-    }
-    for share in shares:
-        few = np.sort(np.random.default_rng(seed).permutation(len(x))[: max(1, round(share * len(x)))])
-        for start, (source, rate) in starts.items():
-            features, unseen = seen[start]
-            head = fit_head(features[few], y[few], steps[0], seed)
-            yield Result(start, "frozen", share, len(few), score(look(head, unseen), y_test))
-            model = _fresh(run, seed)
-            model.set_weights(source.get_weights())
-            network = fine_tune(encoder(model, size), head, x[few], y[few], steps[1], seed, rate)
-            yield Result(start, "fine-tuned", share, len(few), score(look(network, x_test), y_test))
 
 
 def table(results: Sequence[Result]) -> str:
@@ -210,11 +137,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     _check(given)
     run = load_run(given.run)
-    if not hasattr(run.model, "colorize"):
-        raise InputError("RUN", "must hold a network that colorizes", run.config.model.name)
+    from colorize_tf.classify import compare
+    from colorize_tf.labels import labelled
+
+    if not hasattr(run.model, "colorize") or len(run.model.generator.inputs) > 1:
+        raise InputError("RUN", "must hold a network that colorizes what it sees alone", run.config.model.name)
     size = _size(run, given.size)
-    taught = _taught(run, given.imagenet, given.seed)
-    photos, y, names = _labelled(given)
+    learnt = {"colorization": run.model}
+    if given.imagenet is not None:
+        learnt["ImageNet"] = _taught(run, given.imagenet, given.seed)
+    photos, y, names = labelled(given.data, given.labels, given.fewest, given.limit)
     data, split_by = {}, split_of(run.config.data)
     for split in split_by:
         part = np.isin(photos.hashes, photos.split(split, split_by).hashes)
@@ -222,9 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError("--data", f"has no labelled photo for {split}", given.data, "Give more photos.")
         data[split] = (_inputs(run, photos.pick(part), size), y[part])
     results: list[Result] = []
-    for result in compare(
-        run, taught, data, sorted(given.shares, reverse=True), (given.head_steps, given.steps), given.seed
-    ):
+    shares, steps = sorted(given.shares, reverse=True), (given.head_steps, given.steps)
+    for result in compare(learnt, lambda: _fresh(run, given.seed), data, shares, steps, given.seed):
         results.append(result)
         if sys.stderr.isatty():
             print(f"{result.start}, {result.encoder}, {result.photos} photos", file=sys.stderr)
@@ -239,14 +170,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     draw(results, given.out / "curves.png")
     write_text(given.out / "table.md", text + "\n")
     protocol = {"run": str(run.checkpoint), "data": given.data, "labels": given.labels and str(given.labels)}
-    protocol |= {
-        "split": split_by,
-        "size": size,
-        "head_steps": given.head_steps,
-        "steps": given.steps,
-        "seed": given.seed,
-        "limit": given.limit,
-    }
+    protocol |= {"imagenet": given.imagenet, "split": split_by, "size": size}
+    protocol |= {name: getattr(given, name) for name in ("fewest", "head_steps", "steps", "limit", "seed")}
     rows = [dataclasses.asdict(one) for one in results]
     write_text(given.out / "transfer.json", json_text({"protocol": protocol, "labels": names, "results": rows}))
     print(f"wrote {given.out}", file=sys.stderr)
@@ -265,7 +190,7 @@ def _check(given: argparse.Namespace) -> None:
 
 def _size(run: Run, size: int | None) -> int:
     """The side of the pictures, if the network takes such."""
-    trained, free = int(run.model.size), run.model.generator.input_shape[1] is None
+    trained, free = int(run.model.size), run.model.generator.inputs[0].shape[1] is None
     multiple = run.config.model.MULTIPLE if free else trained
     if size is not None and (size < 32 or size % multiple or (not free and size != trained)):
         rule = f"must be a multiple of {multiple}, at least 32" if free else f"must be {trained} for this network"
@@ -283,37 +208,13 @@ def _fresh(run: Run, seed: int) -> keras.Model:
     return build(run.config.model.name, **run.config.model.options(), dtype="float32")
 
 
-def _taught(run: Run, weights: str | None, seed: int) -> keras.Model | None:
+def _taught(run: Run, weights: str, seed: int) -> keras.Model:
     """The network of a run, new, with an encoder that ImageNet has taught."""
-    if weights is None:
-        return None
     model = _fresh(run, seed)
     if not hasattr(model, "load_encoder"):
         raise InputError("--imagenet", "needs a network that takes such an encoder", run.config.model.name)
     model.load_encoder(weights)
     return model
-
-
-def _labelled(given: argparse.Namespace) -> tuple[Photos, np.ndarray, tuple[str, ...]]:
-    """The photos that have labels, what they are [N,C], and the names of those."""
-    load_tensorflow()
-    from colorize_tf.datasets import open_source
-
-    photos = open_source(given.data)
-    if given.labels is not None:
-        known = labels_of(given.labels)
-        texts = [known.get(Path(str(name)).name, "") for name in photos.names]
-    elif photos.labels is not None:
-        texts = [photos.label_names[label] if label >= 0 else "" for label in photos.labels]
-    else:
-        raise InputError("--data", "has photos without labels", given.data, "Name them with --labels FILE.")
-    y, names = multi_hot(texts, given.fewest)
-    if len(names) < 2:
-        raise InputError("--fewest", f"must leave at least two labels of {given.data}", given.fewest)
-    kept = np.flatnonzero(y.any(axis=1))
-    if given.limit is not None:
-        kept = np.sort(np.random.default_rng(0).permutation(kept)[: given.limit])
-    return photos.pick(kept), y[kept], names
 
 
 def _inputs(run: Run, photos: Photos, size: int) -> np.ndarray:

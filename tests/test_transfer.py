@@ -15,9 +15,10 @@ from colorize_tf.classify import encoder, fine_tune, fit_head, look, score
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import open_source
 from colorize_tf.errors import InputError
+from colorize_tf.labels import labels_of, multi_hot
 from colorize_tf.models import build
 from colorize_tf.splits import open_splits
-from colorize_tf.transfer import labels_of, main, multi_hot, split_of
+from colorize_tf.transfer import main, split_of
 
 from .conftest import colourful
 from .test_predict import make_run
@@ -79,11 +80,13 @@ def test_scores_by_hand() -> None:
     truth = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 0]], np.float32)
     told = np.array([[0.9, 0.2, 0.99], [0.6, 0.4, 0.0], [0.7, 0.8, 0.0], [0.1, 0.1, 0.0]], np.float32)
     found = score(told, truth)
-    # The third label never occurs and counts nowhere. First: ranks 1, 2 of its photos are both right. Second: 1 and 2.
+    # The third label never occurs: no precision is that of it. First: ranks 1, 2 of its photos are both right. Second:
+    # 1 and 2.
     assert found.average_precision == pytest.approx(1.0)
     # First: 2 right, 1 wrong, none missed: 4/5. Second: 1 right, none wrong, 1 missed: 2/3.
     assert found.f1 == pytest.approx((4 / 5 + 2 / 3) / 2)
-    assert found.accuracy.mean == pytest.approx(2 / 4) and found.photos == 4
+    # The likeliest of the first photo is that third one, which is wrong; only the third photo's is right.
+    assert found.accuracy.mean == pytest.approx(1 / 4) and found.photos == 4
     worse = score(told[::-1], truth)
     assert worse.average_precision < 0.8
 
@@ -182,6 +185,15 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "mcgan"])
+def test_networks_whose_encoder_is_not_that_of_a_colorizer_are_refused(
+    name: str, classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(tmp_path / "run", name)
+    assert main([str(folder), "--data", f"folder:{classes}", "--out", str(tmp_path / "out")]) == 2
+    assert f"RUN: must hold a network that colorizes what it sees alone. Received: {name}." in capsys.readouterr().err
 
 
 def test_photos_without_labels_are_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
