@@ -1,13 +1,15 @@
 """The mark that says where the colours come from, beside whatever else a file says."""
 
+import io
 import struct
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from colorize_tf.apps.work import Settings, colorize_bytes
 from colorize_tf.edge.exif import updated_exif
+from colorize_tf.edge.graft import graft_exif
 from colorize_tf.edge.provenance import SOURCE_TYPE, updated_xmp
 
 from .photo_files import COLORIZER, colorized, gray, opened, saved, xmp
@@ -119,3 +121,69 @@ def test_notes_of_the_writer_reach_the_result():
     content, notes = saved(gray(), "PNG", exif=exif_of(80_000)), []
     colorize_bytes(content, COLORIZER, Settings(), "JPEG", notes)
     assert notes == ["its EXIF is larger than the 65,533 bytes that fit and was left out"]
+
+
+# --- in a TIFF, whose tags these are ---
+
+
+def block_of(*entries):
+    """An EXIF block of these: tag, type, count, four bytes of value or place."""
+    raw = b"".join(struct.pack("<HHI4s", *entry) for entry in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + raw + bytes(4) + b"long text\0"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (0x010D, 6, 1, b"\x05\0\0\0"),  # a name that is a number: libtiff reads there as from a pointer
+        (0x80E5, 3, 1, b"\x05\0\0\0"),  # how deep the picture is
+        (0x0100, 4, 1, b"\xff\xff\xff\x7f"),  # how wide
+        (0x9003, 2, 1 << 31, b"\x1a\0\0\0"),  # a text that is longer than the block
+        (0x9003, 99, 5, b"\x1a\0\0\0"),  # of no known type
+        (0x8769, 4, 1, b"\xff\xff\xff\xff"),  # a directory that is elsewhere
+        (0x8769, 2, 1, b"\xff\0\0\0"),  # or no number
+    ],
+)
+def test_tags_that_lie_do_no_harm_in_a_tiff(entry):
+    content = saved(gray(), "JPEG", exif=block_of((0x010F, 2, 10, b"\x26\0\0\0"), entry))
+    image = opened(colorized(content, "TIFF"))
+    assert image.size == (90, 60)
+    assert image.getexif()[0x010F] == "long text"
+    assert image.getexif()[0x0112] == 1
+
+
+def test_a_block_whose_values_overlap_stays_small():
+    whole = struct.pack("<I", 0)
+    block = block_of(*((0x9000 + number, 7, 1200, whole) for number in range(100)))
+    file = io.BytesIO(saved(gray(), "TIFF"))
+    before = len(file.getvalue())
+    graft_exif(file, [block])
+    assert len(file.getvalue()) < before + 2 * len(block)
+    assert 0x9000 in opened(file.getvalue()).getexif()
+
+
+def test_each_page_keeps_what_it_says():
+    pages = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(pages) as writer:
+        for text in ("first", "second", "third"):
+            exif = Image.Exif()
+            exif[0x010E] = text
+            gray().save(writer, "TIFF", exif=exif)
+            writer.newFrame()
+    image = Image.open(io.BytesIO(colorized(pages.getvalue())))
+    assert image.n_frames == 3
+    for number, text in enumerate(("first", "second", "third")):
+        image.seek(number)
+        image.load()
+        assert image.tag_v2[0x010E] == text
+        assert image.tag_v2[0x0131].startswith("colorize_tf")
+
+
+def test_tags_of_a_tiff_that_cannot_be_kept_are_left_out_with_a_note():
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags.tagtype[65000] = 16
+    tags[65000], tags[0x010E] = 1 << 40, "what is sound"
+    notes = []
+    image = opened(colorized(saved(gray(), "TIFF", tiffinfo=tags), notes=notes))
+    assert notes == ["some of its TIFF tags are damaged and were left out"]
+    assert image.getexif()[0x010E] == "what is sound"

@@ -73,18 +73,10 @@ def png(pixels: Array, exif: bytes, xmp: bytes, metadata: Metadata) -> bytes:
     return content[:after_header] + made + content[after_header:]
 
 
-def tiff_page(pixels: Array, exif: bytes, xmp: bytes, metadata: Metadata) -> bytes:
-    """uint16 [H,W,3 or 4] -> a TIFF of one page with its metadata."""
+def tiff_page(pixels: Array, xmp: bytes, metadata: Metadata) -> bytes:
+    """uint16 [H,W,3 or 4] -> a TIFF of one page with its metadata, but for EXIF."""
     import tifffile
 
-    tags: list[tuple[int, int, int, Any, bool]] = [(700, 1, len(xmp), xmp, True)]
-    known = Image.Exif()
-    known.load(exif)
-    for tag in known:
-        if isinstance(known[tag], str) and tag != 305:
-            text = known[tag].encode("ascii", "replace") + b"\0"
-            tags.append((tag, 2, len(text), text, True))
-    tags.append((274, 3, 1, 1, True))
     out = io.BytesIO()
     tifffile.imwrite(
         out,
@@ -96,8 +88,8 @@ def tiff_page(pixels: Array, exif: bytes, xmp: bytes, metadata: Metadata) -> byt
         iccprofile=metadata.icc,
         resolution=metadata.dpi,
         resolutionunit="inch" if metadata.dpi else None,
-        software=str(known.get(305, "")),
+        software="",
         metadata=None,
-        extratags=tags,
+        extratags=[(700, 1, len(xmp), xmp, True)],
     )
     return out.getvalue()

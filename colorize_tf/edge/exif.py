@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["PREFIX", "MalformedExif", "updated_exif"]
+__all__ = ["ORDERS", "PREFIX", "MalformedExif", "directory", "updated_exif"]
 
 PREFIX = b"Exif\0\0"
+ORDERS = {b"II*\0": "<", b"MM\0*": ">"}  # of bytes, by how a block begins
 ORIENTATION, SOFTWARE, EXIF_DIRECTORY = 0x0112, 0x0131, 0x8769
 WIDTH, HEIGHT = 0xA002, 0xA003  # in the EXIF directory
 THUMBNAIL, THUMBNAIL_LENGTH = 0x0201, 0x0202  # in the second directory: a JPEG's place and length
@@ -49,12 +50,12 @@ def updated_exif(
 
 
 def _updated(tiff: bytes, software: str, size: tuple[int, int]) -> bytes:
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    order = ORDERS.get(tiff[:4])
     if order is None:
         raise MalformedExif(tiff[:4])
     body = bytearray(tiff)
     (first,) = struct.unpack_from(order + "I", tiff, 4)
-    entries = dict(_directory(tiff, order, first))
+    entries = dict(directory(tiff, order, first))
     if EXIF_DIRECTORY in entries:
         _set_size(body, order, entries[EXIF_DIRECTORY], size)
     text = software.encode("ascii", "replace") + b"\0"
@@ -75,11 +76,11 @@ def _without_thumbnail(tiff: bytes) -> bytes:
     """The block as far as its thumbnail, if that comes last, as cameras write it; else all of it."""
     order = "<" if tiff[:2] == b"II" else ">"
     (first,) = struct.unpack_from(order + "I", tiff, 4)
-    (second,) = struct.unpack_from(order + "I", tiff, first + 2 + 12 * len(_directory(tiff, order, first)))
+    (second,) = struct.unpack_from(order + "I", tiff, first + 2 + 12 * len(directory(tiff, order, first)))
     if not second:
         return tiff
     try:
-        entries = dict(_directory(tiff, order, second))
+        entries = dict(directory(tiff, order, second))
         (start,) = struct.unpack(order + "I", entries[THUMBNAIL][8:])
         (length,) = struct.unpack(order + "I", entries[THUMBNAIL_LENGTH][8:])
     except (MalformedExif, struct.error, KeyError):
@@ -88,8 +89,8 @@ def _without_thumbnail(tiff: bytes) -> bytes:
     return tiff[:start] if is_last and tiff[start : start + 2] == b"\xff\xd8" else tiff
 
 
-def _directory(tiff: bytes, order: str, start: int) -> list[tuple[int, bytes]]:
-    """The 12 bytes of each entry, by tag."""
+def directory(tiff: bytes, order: str, start: int) -> list[tuple[int, bytes]]:
+    """A TIFF and where one of its directories starts -> each entry's tag and its 12 bytes."""
     if not 8 <= start <= len(tiff) - 2:
         raise MalformedExif("a directory outside the block")
     (count,) = struct.unpack_from(order + "H", tiff, start)
@@ -103,7 +104,7 @@ def _set_size(body: bytearray, order: str, pointer: bytes, size: tuple[int, int]
     """Writes the pixel size where the EXIF directory names one: turning upright may have swapped it."""
     (start,) = struct.unpack(order + "I", pointer[8:])
     try:
-        entries = _directory(bytes(body), order, start)
+        entries = directory(bytes(body), order, start)
     except (MalformedExif, struct.error):
         return  # damaged, but not by us, and of no consequence here
     for number, (tag, entry) in enumerate(entries):

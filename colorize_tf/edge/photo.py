@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from colorize_tf.edge import deep
+from colorize_tf.edge.graft import INNER, STRUCTURE
 from colorize_tf.edge.modes import UPRIGHT, Metadata, Photo, as_photo, deep_photo
 from colorize_tf.errors import InputError, shorten
 
@@ -32,9 +34,6 @@ MAX_PIXELS = 250_000_000
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
 FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}  # what Pillow may have been built without
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-# TIFF tags that describe how the pixels lie in the old file, and must not be copied to a new one.
-STRUCTURE = {*range(0xFE, 0x104), 0x106, 0x10A, *range(0x111, 0x11E), 0x128, 0x129, *range(0x13D, 0x146), 0x14A}
-STRUCTURE |= {*range(0x14C, 0x165), *range(0x200, 0x215), 0x2BC, 0x83BB, 0x8649, 0x8773}
 
 
 class Reader:
@@ -68,8 +67,10 @@ class Reader:
             shallow = True
         quality = _jpeg_quality(image)
         image.load()
-        turn, metadata = UPRIGHT.get(_orientation(image)), _metadata(image, quality)
+        notes: list[str] = []
+        turn, metadata = UPRIGHT.get(_orientation(image)), _metadata(image, quality, notes)
         photo = as_photo(image, turn, metadata, keep_deep, last=self.pages == 1)
+        photo.notes += notes
         if shallow:
             photo.notes.append(deep.MISSING)
         if self.frames > 1:
@@ -78,13 +79,16 @@ class Reader:
 
     def _deep_photo(self, page: int) -> Photo:
         image = self._image
-        metadata = _metadata(image, None)
+        notes: list[str] = []
+        metadata = _metadata(image, None, notes)
         self._content.seek(0)
         pixels = deep.read(self._content, self.format, page)
         expected = (image.height, image.width)
         if pixels.shape[:2] != expected or pixels.dtype != np.uint16 or pixels.ndim != 3:
             raise ValueError(f"16-bit pixels of {pixels.shape} instead of {expected}")
-        return deep_photo(pixels, UPRIGHT.get(_orientation(image)), metadata)
+        photo = deep_photo(pixels, UPRIGHT.get(_orientation(image)), metadata)
+        photo.notes += notes
+        return photo
 
 
 @contextmanager
@@ -94,7 +98,7 @@ def open_photo(
     """Opens a file, or the bytes of one; only the header is read, and its size checked, before anything is decoded."""
     where = shorten(name or (str(source) if not isinstance(source, bytes) else "input"))
     with _errors(where):
-        opened: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115
+        opened = io.BytesIO(source) if isinstance(source, bytes) else _opened(Path(source))
     with opened as content:
         with _errors(where):
             formats = [name for name in FORMATS if name not in FEATURES or features.check(FEATURES[name])]
@@ -106,16 +110,15 @@ def open_photo(
         yield reader
 
 
-def _metadata(image: Image.Image, quality: int | None) -> Metadata:
+def _opened(path: Path) -> BinaryIO:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait until somebody writes to it
+        raise InputError("a photo", "must be a file", "something else", "For a pipe: colorize - < PIPE")
+    return path.open("rb")
+
+
+def _metadata(image: Image.Image, quality: int | None, notes: list[str]) -> Metadata:
     info = image.info
-    exif = info.get("exif")
-    if image.format == "TIFF":
-        kept = Image.Exif()
-        old = image.getexif()
-        for tag in old:
-            if tag not in STRUCTURE:
-                kept[tag] = old.get_ifd(tag) if tag in (0x8769, 0x8825) else old[tag]
-        exif = kept.tobytes() if len(kept) else None
+    exif = _tiff_exif(image, notes) if image.format == "TIFF" else info.get("exif")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     icc = info.get("icc_profile")
     return Metadata(
@@ -125,6 +128,21 @@ def _metadata(image: Image.Image, quality: int | None) -> Metadata:
         _dpi(info.get("dpi")),
         quality,
     )
+
+
+def _tiff_exif(image: Image.Image, notes: list[str]) -> bytes | None:
+    """A TIFF's tags as an EXIF block, but for those about how its pixels lie."""
+    old, kept = image.getexif(), Image.Exif()
+    tags = set(old) - STRUCTURE
+    for tag in tags:
+        one = Image.Exif()
+        with suppress(Exception):  # a value of another type than its tag's raises whatever it meets
+            one[tag] = old.get_ifd(tag) if tag in INNER else old[tag]
+            one.tobytes()
+            kept[tag] = one[tag]
+    if len(kept) < len(tags):
+        notes.append("some of its TIFF tags are damaged and were left out")
+    return kept.tobytes() if len(kept) else None
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:

@@ -23,7 +23,7 @@ from colorize_tf.edge.provenance import software, updated_xmp
 from colorize_tf.edge.raster import ArrayRaster, ImageRaster
 from colorize_tf.errors import InputError
 
-__all__ = ["DEEP", "FORMATS", "Picture", "format_of", "picture", "suffix_of", "write_photos"]
+__all__ = ["DEEP", "FORMATS", "SUFFIXES", "Picture", "format_of", "picture", "suffix_of", "write_photos"]
 
 Array = np.ndarray[Any, Any]
 
@@ -105,7 +105,7 @@ def write_photos(
     pictures: Iterable[Picture], target: BinaryIO, format: str, card: Card, quality: int | None, threads: int = 1
 ) -> None:
     """Writes one picture, or to TIFF any number as pages, into an open file."""
-    first: bytes | None = None
+    blocks: list[bytes] = []  # of EXIF, one for each page of a TIFF
     with ExitStack() as stack:
         pages: Any = None
         for number, one in enumerate(pictures):
@@ -128,17 +128,16 @@ def write_photos(
                 pages = stack.enter_context(TiffImagePlugin.AppendingTiffWriter(target))
             _write(one, pages, format, exif, xmp, quality, threads)
             pages.newFrame()
-            if number == 0:
-                first = exif
-    if first:
-        graft_exif(target, first)
+            blocks.append(exif)
+    if blocks:
+        graft_exif(target, blocks)
 
 
 def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, quality: int | None, threads: int) -> None:
     metadata, pixels = one.metadata, one.pixels
     if not isinstance(pixels, Image.Image):
-        make = deep.png if format == "PNG" else deep.tiff_page
-        target.write(make(pixels, exif, xmp, metadata))
+        png = format == "PNG"
+        target.write(deep.png(pixels, exif, xmp, metadata) if png else deep.tiff_page(pixels, xmp, metadata))
         return
     options: dict[str, Any] = {"icc_profile": metadata.icc}
     if metadata.dpi and format in ("JPEG", "PNG", "TIFF"):
@@ -156,10 +155,7 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         text.add_itxt("XML:com.adobe.xmp", xmp.decode())
         options |= {"exif": exif, "pnginfo": text}
     elif format == "TIFF":
-        tags = Image.Exif()
-        tags.load(exif)
-        for inner in (0x8769, 0x8825):  # see graft_exif
-            tags.pop(inner, None)
+        tags = Image.Exif()  # see graft_exif for the others
         tags[0x02BC] = xmp
         options |= {"exif": tags, "compression": "tiff_adobe_deflate"}
     else:
