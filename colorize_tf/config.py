@@ -41,7 +41,7 @@ class DataConfig(Checked):
     """Which photos, and how they are cut."""
 
     data: str = option("synthetic:200", "photos: folder:PATH, tfds:NAME, tfrecord:GLOB or synthetic:COUNT")
-    batch: int = option(16, "photos per step, over all replicas together", low=1)
+    batch: int = option(16, "photos per step, over all replicas together", low=1, high=1 << 16)
     limit: int | None = option(None, "use only this many training photos", low=1)
     subset: str | None = option(None, "exact split: 4000/1000 (training/validation), or 10000@80:20")
     val_share: float = option(0.05, "share of the photos kept for validation", low=0.0, high=0.9)
@@ -78,8 +78,8 @@ class TrainConfig(Checked):
     steps_per_epoch: int | None = option(None, "end an epoch after this many steps instead of after all photos", low=1)
     minutes: float | None = option(None, "save and stop after this long; --resume goes on", low=0.0, may_change=True)
     learning_rate: float = option(2e-4, "of every Adam optimizer", low=0.0)
-    beta_1: float = option(0.5, "first moment decay of every Adam optimizer", low=0.0, high=1.0)
-    beta_2: float = option(0.999, "second moment decay of every Adam optimizer", low=0.0, high=1.0)
+    beta_1: float = option(0.5, "first moment decay of every Adam optimizer", low=0.0, high=0.999999)
+    beta_2: float = option(0.999, "second moment decay of every Adam optimizer", low=0.0, high=0.999999)
     weight_decay: float = option(0.0, "share of the learning rate by which weights shrink at each step", low=0.0)
     schedule: str = option("constant", "how the learning rate falls, towards 0 at the last epoch", choices=SCHEDULES)
     decay_from: int = option(1, "epoch (counted from 1) from which the learning rate falls", low=1)
@@ -96,7 +96,9 @@ class TrainConfig(Checked):
     strategy: str = option("one", "devices: one, all here, several machines (TF_CONFIG), a TPU", choices=STRATEGIES)
     replicas: int | None = option(None, "devices for --strategy mirrored; without a GPU, parts of the CPU", low=1)
     tpu: str = option("local", "name or grpc:// address of the TPU for --strategy tpu")
-    seed: int = option(1, "of the initial weights, the order of the photos and every random choice", low=0)
+    seed: int = option(
+        1, "of the initial weights, the order of the photos and every random choice", low=0, high=(1 << 32) - 1
+    )
     deterministic: bool = option(False, "the same run twice gives the same weights, bit for bit; somewhat slower")
     checkpoint_minutes: float = option(10.0, "time between checkpoints; 0 for none", low=0.0, may_change=True)
     checkpoint_steps: int | None = option(None, "steps between checkpoints, too", low=1, may_change=True)
@@ -160,12 +162,12 @@ def load_config(path: Path) -> RunConfig:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError("run", "has no config.json, so it is not a run folder", str(path.parent)) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number or a nesting beyond all measure
         raise InputError(str(path), "is not readable JSON", str(error)) from None
     if not isinstance(content, dict):
         raise InputError(str(path), "must hold a JSON object", content)
     version = content.pop("version", None)
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise InputError(str(path), "needs a whole number as version", version)
     if version > CONFIG_VERSION:
         rule = f"was written by a newer colorize_tf; this one reads up to version {CONFIG_VERSION}"
@@ -179,7 +181,7 @@ def load_config(path: Path) -> RunConfig:
     if missing := known.keys() - content.keys():
         raise InputError(str(path), f"lacks {', '.join(sorted(missing))}", sorted(content))
     name = content["model"].get("name")
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise unknown_key(f"{path}: model name", name, FAMILIES)
     return RunConfig(
         preset=content["preset"],
@@ -198,4 +200,7 @@ def _read_group(kind: type[Any], values: Mapping[str, Any], path: Path) -> Any:
     for key in values:
         if key not in names:
             raise unknown_key(str(path), key, names)
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    try:
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    except InputError as error:  # which names a flag, as if it had been given
+        raise InputError(f"{path}: {error.argument}", error.rule, error.received, error.remedy) from None

@@ -74,5 +74,9 @@ def _check(argument: str, hint: Any, rule: Mapping[str, Any], value: Any) -> Non
     low, high = rule["low"], rule["high"]
     # Written so that NaN, which compares false with everything, is refused too.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        bounds = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
+        bounds = f"at least {_shown(low)}" if high is None else f"from {_shown(low)} to {_shown(high)}"
         raise InputError(argument, f"must be {bounds}", value)
+
+
+def _shown(bound: float | None) -> str:
+    return f"{bound:g}" if isinstance(bound, float) else str(bound)  # whole numbers to the last digit

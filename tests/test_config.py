@@ -74,11 +74,16 @@ def test_newer_config_is_refused(saved: Path):
     ("changes", "said"),
     [
         ({"version": "1"}, "whole number as version"),
+        ({"version": True}, "whole number as version"),
         ({"extra": 1}, "Received: extra"),
         ({"data": [1]}, "JSON dict"),
         ({"model": {"name": "pix2pix-rbg"}}, "Did you mean pix2pix-rgb?"),
+        ({"model": {"name": ["pix2pix-rgb"]}}, "model name: unknown name"),
         ({"train": {"epoch": 3}}, "Did you mean epochs?"),
-        ({"train": {"epochs": "3"}}, "--epochs: must be a whole number"),
+        ({"train": {"epochs": "3"}}, "config.json: --epochs: must be a whole number"),
+        ({"train": {"seed": 1 << 32}}, "--seed: must be from 0 to 4294967295"),
+        ({"train": {"beta_1": 1}}, "--beta-1: must be from 0 to 0.999999"),
+        ({"data": {"batch": 10**20}}, "--batch: must be from 1 to 65536"),
         ({"train": {"epochs": True}}, "--epochs: must be a whole number"),
         ({"train": {"freeze": [1]}}, "--freeze"),
     ],
@@ -90,7 +95,7 @@ def test_wrong_config_file_is_one_clear_error(changes: dict[str, object], said: 
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 1}', "\x00\xff"])
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 1}', "\x00\xff", "[" * 100_000, "1" * 5000])
 def test_damaged_config_file_is_one_clear_error(content: str, saved: Path):
     saved.write_text(content, encoding="latin-1")
     with pytest.raises(InputError):

@@ -44,7 +44,7 @@ def test_flags_reach_their_fields():
         ("--out x --base-widht=3", "command line", "Did you mean --base-width?"),
         ("--out x stray", "command line", "stray"),
         ("--preset pix2pix-rbg --out x", "--preset", "Did you mean pix2pix-rgb? Valid: "),
-        ("--out x --batch 0", "--batch", "at least 1"),
+        ("--out x --batch 0", "--batch", "from 1 to 65536"),
         ("--out x --batch many", "--batch", "whole number"),
         ("--out x --batch", "--batch", "expected one argument"),
         ("--out x --val-share nan", "--val-share", "from 0 to 0.9"),
