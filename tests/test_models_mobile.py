@@ -137,7 +137,7 @@ def test_imagenet_weights_of_three_equal_channels_become_one(tmp_path):
 def test_unreadable_encoder_weights_are_one_clear_line(mobile, tmp_path, content):
     path = tmp_path / "broken.npz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="readable npz"):
+    with pytest.raises(InputError, match=r"^weights: cannot be read"):
         mobile.load_encoder(path)
 
 
@@ -145,6 +145,9 @@ def test_encoder_weights_of_another_width_are_refused(mobile, tmp_path):
     np.savez(tmp_path / "other.npz", **{"conv1/kernel": np.zeros((3, 3, 3, 24), np.float32)})
     with pytest.raises(InputError, match=r"conv1/kernel|shape"):
         mobile.load_encoder(tmp_path / "other.npz")
+    np.savez(tmp_path / "flat.npz", **{"conv1/kernel": np.zeros(24, np.float32)})
+    with pytest.raises(InputError, match="holds no weights of a Keras MobileNet"):
+        mobile.load_encoder(tmp_path / "flat.npz")
 
 
 def test_sizes_that_cannot_be_halved_are_refused():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from keras import layers, ops
 
 from colorize_tf.errors import InputError
 from colorize_tf.models.blocks import BatchNormalization
+from colorize_tf.models.state_dict import read_arrays
 
 __all__ = ["load_imagenet", "mobilenet"]
 
@@ -50,13 +50,9 @@ def load_imagenet(network: keras.Model, path: str | Path) -> None:
     The three equal channels of a gray picture become one: the first kernel is summed over its inputs. Further input
     channels start at zero.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {name: file[name].astype(np.float32) for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError("--encoder-weights", "must be a readable npz file", f"{path} ({error})") from None
+    stored = read_arrays(path)
     kernel = stored.get("conv1/kernel")
-    if kernel is None:
+    if kernel is None or kernel.ndim != 4:
         raise InputError("--encoder-weights", "holds no weights of a Keras MobileNet", f"{path}: {sorted(stored)[:3]}")
     first = np.zeros(network.get_layer("conv1").kernel.shape, np.float32)
     first[:, :, 0] = kernel.sum(axis=2) if kernel.shape[-1] == first.shape[-1] else 0.0
