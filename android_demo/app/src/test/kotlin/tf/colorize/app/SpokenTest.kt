@@ -4,6 +4,7 @@ import android.os.Build
 import android.view.View
 import android.view.ViewGroup
 import android.view.accessibility.AccessibilityNodeInfo
+import android.widget.TextView
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
@@ -102,6 +103,28 @@ class SpokenTest {
         assertFalse(picture.performAccessibilityAction(AccessibilityNodeInfo.ACTION_SCROLL_FORWARD, null))
         assertEquals(0.5f, stage.state.split, 0f)
         assertEquals(emptyList<Any>(), stage.state.hints)
+    }
+
+    @Test fun whatCanBeTouchedHasANameAndRoomForAFinger() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.model.tool(Tool.HINT)
+        stage.drawn()
+        var touchable = 0
+        fun check(view: View) {
+            if (view.visibility != View.VISIBLE) return
+            if (view.isClickable && view.id != View.NO_ID || view.tag is Palette) {
+                touchable++
+                val name = view.contentDescription ?: (view as? TextView)?.text
+                assertTrue("$view", !name.isNullOrBlank())
+                assertTrue("$view", view.height >= 48 && view.width >= 48)
+            }
+            if (view is ViewGroup) for (index in 0 until view.childCount) check(view.getChildAt(index))
+        }
+        check(stage.activity.window.decorView)
+        assertTrue("$touchable", touchable > 15)
+        stage.model.tool(Tool.COMPARE)
+        val described = stage.view<View>(R.id.compare).contentDescription.toString()
+        assertTrue(described, "photo.png" in described && "50" in described)
     }
 
     private fun setting(test: (Stage) -> Unit) = Stage().use { stage ->

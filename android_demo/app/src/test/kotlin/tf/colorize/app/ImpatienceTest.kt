@@ -1,0 +1,116 @@
+package tf.colorize.app
+
+import android.widget.TextView
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.annotation.Config
+import java.util.concurrent.CancellationException
+import java.util.concurrent.CountDownLatch
+
+/** What is done while something else is still at work. */
+@RunWith(Runner::class)
+@Config(qualifiers = "w360dp-h640dp-mdpi")
+class ImpatienceTest {
+    @Test fun aSliderThatIsMovedWhileTheNetworkWorksLosesNoHint() {
+        val colorizer = FakeColorizer()
+        Stage(FakeModels { colorizer }).use { stage ->
+            stage.launch().opened()
+            val before = stage.state.photo!!.after
+            val gate = CountDownLatch(1)
+            colorizer.gate = gate
+            stage.model.addHint(10f, 10f)
+            stage.model.saturation(0.9f)
+            gate.countDown()
+            stage.settled()
+            assertEquals(1, colorizer.asked.last().size)
+            val hinted = stage.state.photo!!.after
+            stage.model.saturation(1f)
+            waitFor("the new colours") { stage.state.photo!!.after !== hinted }
+            assertFalse("the hint's colours", stage.state.photo!!.after.sameAs(before))
+        }
+    }
+
+    @Test fun aSliderThatIsMovedWhileAPhotoIsOpenedDoesNotEndThat() {
+        val colorizer = FakeColorizer()
+        Stage(FakeModels { colorizer }).use { stage ->
+            stage.launch().opened(stage.photo("first.png"))
+            val gate = CountDownLatch(1)
+            colorizer.gate = gate
+            stage.model.open(stage.photo("second.png"))
+            stage.model.saturation(0f)
+            stage.model.addHint(10f, 10f) // of the first one
+            gate.countDown()
+            stage.settled()
+            waitFor("gray") { stage.state.photo!!.after.argb().all { (it ushr 16 and 0xFF) - (it and 0xFF) in -2..2 } }
+            assertEquals("second.png", stage.state.photo!!.name)
+            assertEquals(emptyList<Any>(), stage.state.hints)
+            assertEquals(2, colorizer.asked.size)
+        }
+    }
+
+    @Test fun whatIsChangedWhileItIsSavedDoesNotEndThat() = Stage().use { stage ->
+        stage.launch().opened()
+        val gate = CountDownLatch(1)
+        stage.photos.onSave = gate::await
+        stage.click(R.id.save)
+        assertEquals(Step.SAVING, stage.state.saving?.step)
+        stage.model.saturation(0.5f)
+        stage.model.addHint(10f, 10f)
+        stage.model.open(stage.photo("another.png"))
+        assertEquals(stage.activity.getString(R.string.saving), "${stage.view<TextView>(R.id.step).text}")
+        gate.countDown()
+        stage.settled()
+        assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
+        assertEquals(R.string.saved, stage.state.notice!!.text)
+        assertEquals("another.png", stage.state.photo!!.name)
+    }
+
+    @Test fun savingIsCancelledAndNothingElse() = Stage().use { stage ->
+        stage.launch().opened()
+        val gate = CountDownLatch(1)
+        stage.photos.onDecode = { gate.await(); throw CancellationException() }
+        stage.click(R.id.save)
+        stage.click(R.id.cancel)
+        assertNull(stage.state.saving)
+        stage.photos.onDecode = null
+        gate.countDown()
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
+    }
+
+    @Test fun cancelledColoursAreNotSoughtAgain() {
+        val colorizer = FakeColorizer()
+        Stage(FakeModels { colorizer }).use { stage ->
+            stage.launch().opened()
+            val gate = CountDownLatch(1)
+            colorizer.gate = gate
+            stage.model.vivid(1f)
+            stage.click(R.id.cancel)
+            val before = stage.state.photo!!.after
+            gate.countDown()
+            stage.model.saturation(0.5f)
+            waitFor("the new colours") { stage.state.photo!!.after !== before }
+            stage.settled()
+            assertEquals(listOf(0f, 1f), colorizer.vivid) // one was running, and none was begun
+        }
+    }
+
+    @Test fun cancelledWorkShowsNothingLater() {
+        val gate = CountDownLatch(1)
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().model.open(stage.photo())
+            waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+            stage.click(R.id.cancel)
+            assertEquals(R.string.cancelled, stage.state.notice!!.text)
+            gate.countDown()
+            stage.app.graph.engine.submit { stage.app.graph.main.execute { stage.model.split(0.9f) } }
+            waitFor("the engine") { stage.state.split == 0.9f }
+            assertEquals(Screen.EMPTY, stage.state.screen)
+            assertNull(stage.state.work)
+        }
+    }
+}

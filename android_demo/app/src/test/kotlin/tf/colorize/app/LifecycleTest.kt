@@ -1,0 +1,94 @@
+package tf.colorize.app
+
+import android.os.Bundle
+import android.view.View
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.annotation.Config
+import tf.colorize.core.Palette
+
+/** What the system does to the app: turned, killed, left. */
+@RunWith(Runner::class)
+@Config(qualifiers = "w360dp-h640dp-mdpi")
+class LifecycleTest {
+    @Test fun rotationLosesNothingAndAsksNothing() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.model.tool(Tool.HINT)
+        stage.model.addHint(10f, 10f)
+        stage.settled()
+        val state = stage.state
+        stage.controller.recreate()
+        assertEquals(state, stage.state)
+        assertEquals(View.VISIBLE, stage.view<View>(R.id.hint_row).visibility)
+        assertEquals(2, stage.models.opened.single().asked.size)
+    }
+
+    @Test fun theDeathOfTheProcessLosesNoWork() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.model.tool(Tool.HINT)
+        stage.model.colour(Palette.SKY)
+        stage.model.addHint(10f, 20f)
+        stage.settled()
+        val paler = stage.state.photo!!.after
+        stage.model.saturation(1.4f)
+        waitFor("the new colours") { stage.state.photo!!.after !== paler }
+        stage.model.split(0.2f)
+        val before = stage.state
+        val saved = Bundle()
+        stage.controller.saveInstanceState(saved).pause().stop().destroy()
+        stage.install()
+        assertEquals(Screen.EMPTY, stage.state.screen)
+        stage.launch(saved).settled()
+        assertEquals(before.copy(photo = null, card = null, canUndo = false), stage.state.copy(photo = null, card = null))
+        assertTrue(before.photo!!.after.sameAs(stage.state.photo!!.after))
+    }
+
+    @Test fun anEmptyScreenStaysEmptyWhenItIsTurned() = Stage().use { stage ->
+        stage.launch().opened()
+        stage.controller.pause().stop().destroy()
+        stage.install()
+        stage.launch() // a new start, and not the return of what was killed
+        stage.controller.recreate()
+        stage.settled()
+        assertEquals(Screen.EMPTY, stage.state.screen)
+    }
+
+    @Test fun hintsOfAnotherPhotoAreNotBroughtBack() = Stage().use { stage ->
+        stage.launch().opened(stage.photo("first.png")).model.addHint(10f, 10f)
+        stage.settled()
+        val saved = Bundle()
+        stage.controller.saveInstanceState(saved)
+        stage.opened(stage.photo("second.png"))
+        stage.controller.pause().stop().destroy()
+        stage.install()
+        stage.launch(saved).settled()
+        assertEquals("second.png" to 0, stage.state.photo!!.name to stage.state.hints.size)
+    }
+
+    @Test fun backEndsSettingColoursBeforeTheApp() = Stage().use { stage ->
+        stage.launch().opened().click(R.id.hint)
+        back(stage)
+        assertEquals(Tool.COMPARE, stage.state.tool)
+        assertFalse(stage.activity.isFinishing)
+        back(stage)
+        assertTrue(stage.activity.isFinishing)
+    }
+
+    @Test fun oneThreadOpensRunsAndClosesTheModel() = Stage().use { stage ->
+        stage.launch().opened()
+        val first = stage.models.opened.single()
+        stage.model.choose(stage.state.choice.copy(threads = 1))
+        stage.settled()
+        assertEquals("engine", first.closedOn)
+        assertEquals(setOf("engine"), first.threads)
+        assertEquals(2, stage.models.opened.size)
+        stage.app.onTrimMemory(android.content.ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        waitFor("release") { stage.models.opened.last().closedOn != null }
+    }
+
+    @Suppress("DEPRECATION")
+    private fun back(stage: Stage) = stage.activity.onBackPressed()
+}

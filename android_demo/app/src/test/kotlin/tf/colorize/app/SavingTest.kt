@@ -1,0 +1,123 @@
+package tf.colorize.app
+
+import android.content.Intent
+import android.graphics.Bitmap
+import android.net.Uri
+import android.widget.TextView
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import tf.colorize.core.ModelException
+import java.io.File
+import java.io.IOException
+import java.io.OutputStream
+import kotlin.random.Random
+
+/** What becomes of results. */
+@RunWith(Runner::class)
+@Config(qualifiers = "w360dp-h640dp-mdpi")
+class SavingTest {
+    @Test fun whatHadToBeLeftOutIsNamed() = Stage().use { stage ->
+        stage.launch().opened(stage.talkative("photo.png"))
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(Notice(R.string.saved_without, listOf("EXIF")), stage.state.notice)
+        assertTrue(stage.view<TextView>(R.id.notice).text.endsWith("too large: EXIF."))
+    }
+
+    @Test fun aFullDiskIsNamedThoughTheEncoderSwallowsIt() = Stage().use { stage ->
+        var sum = 0
+        shadowOf(stage.resolver).registerOutputStream(
+            Uri.parse("content://media/external/images/media/1"),
+            object : OutputStream() {
+                override fun write(byte: Int) {
+                    if (++sum == 5000) throw IOException("write failed: ENOSPC (No space left on device)")
+                }
+            },
+        )
+        stage.launch().opened(stage.photo("noise.png", noise()))
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(R.string.no_space, stage.state.notice!!.text)
+        assertEquals(1, stage.deleted)
+    }
+
+    @Test fun whatCannotBeSavedIsNotCalledUnreadable() = Stage().use { stage ->
+        stage.photos.onSave = { throw IOException("no gallery") }
+        stage.launch().opened()
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(Notice(R.string.failed, listOf("no gallery"), problem = true), stage.state.notice)
+    }
+
+    @Test fun theColoursOfAModelBeforeOneThatFailsCanBeSaved() {
+        val broken = ModelException(ModelException.Reason.CANNOT_RUN, "broken")
+        var count = 0
+        Stage(FakeModels { FakeColorizer().apply { if (count++ > 0) failure = broken } }).use { stage ->
+            stage.launch().opened()
+            stage.model.choose(stage.state.choice.copy(model = "own.tflite"))
+            stage.settled()
+            assertEquals(R.string.model_failed, stage.state.notice!!.text)
+            val before = stage.state.photo!!.after
+            stage.model.saturation(0f)
+            waitFor("gray") { stage.state.photo!!.after !== before }
+            stage.settled()
+            stage.click(R.id.save)
+            stage.settled()
+            assertEquals(R.string.saved, stage.state.notice!!.text)
+            assertEquals(2, stage.models.opened.size)
+        }
+    }
+
+    @Test fun sharingSavesAtFullSizeFirst() = Stage().use { stage ->
+        val out = java.io.ByteArrayOutputStream()
+        shadowOf(stage.resolver).registerOutputStream(Uri.parse("content://media/external/images/media/1"), out)
+        stage.launch().opened()
+        stage.click(R.id.share)
+        stage.settled()
+        val chooser = shadowOf(stage.activity).nextStartedActivity
+        val send = chooser.getParcelableExtra(Intent.EXTRA_INTENT, Intent::class.java)!!
+        assertEquals(Intent.ACTION_SEND, send.action)
+        assertNotNull(send.getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java))
+        assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
+        val saved = out.toByteArray()
+        val picture = android.graphics.BitmapFactory.decodeByteArray(saved, 0, saved.size)
+        assertEquals(100 to 75, picture.width to picture.height)
+        val metadata = tf.colorize.core.Metadata.read(java.nio.ByteBuffer.wrap(saved))
+        assertTrue(tf.colorize.core.Provenance.SOURCE_TYPE in metadata.xmp!!.decodeToString())
+        assertTrue("colorize_tf" in metadata.exif!!.toString(Charsets.ISO_8859_1))
+        assertNull(stage.state.toShare)
+    }
+
+    @Test fun withoutSpaceNothingPartialStays() = Stage().use { stage ->
+        shadowOf(stage.resolver).registerOutputStream(
+            Uri.parse("content://media/external/images/media/1"),
+            object : OutputStream() {
+                override fun write(byte: Int) = throw IOException("write failed: ENOSPC (No space left on device)")
+            },
+        )
+        stage.launch().opened()
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(R.string.no_space, stage.state.notice!!.text)
+        assertEquals(1, stage.deleted)
+        assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    /** Of which a JPEG is large. */
+    private fun noise(): File {
+        val random = Random(3)
+        val bitmap = Bitmap.createBitmap(
+            IntArray(300 * 200) { (0xFF shl 24) or random.nextInt() }, 300, 200, Bitmap.Config.ARGB_8888,
+        )
+        return File.createTempFile("noise", ".png").apply {
+            deleteOnExit()
+            outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
+        }
+    }
+}
