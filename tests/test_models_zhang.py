@@ -182,8 +182,11 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="weights: must have the SHA-256 9b330a0b"):
         import_weights(path)
     path = path.rename(tmp_path / "w.npz")
-    with pytest.raises(InputError, match="weights: must have the SHA-256 00ff"):
-        import_weights(path, sha256="00ff")
+    with pytest.raises(InputError, match="weights: must have the SHA-256 00ff00ff"):
+        import_weights(path, sha256="00ff00ff")
+    for digits in ("", "9", "not digits"):  # one of sixteen files begins with a 9
+        with pytest.raises(InputError, match="--sha256: must be the first 8 or more"):
+            import_weights(path, sha256=digits)
     with pytest.raises(InputError, match="must be a file that exists"):
         import_weights(tmp_path / "none.npz")
 
@@ -244,6 +247,26 @@ def test_a_caffemodel_gives_the_colours_of_the_state_dict(luma: np.ndarray, tmp_
 )
 def test_other_caffemodels_are_refused(content: bytes, said: str, tmp_path: Path):
     (tmp_path / "w.caffemodel").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        import_weights(tmp_path / "w.caffemodel")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "blobs", "said"),
+    [
+        ("conv3_3norm", 2, "must hold mean, variance and their factor of conv3_3norm"),
+        ("conv4_2", 3, "must hold a kernel and a bias of conv4_2. Received: "),  # none is skipped
+        (CAFFE_SCALE, 0, f"must scale all bins alike in {CAFFE_SCALE}"),
+    ],
+)
+def test_layers_of_caffe_with_other_blobs_are_refused(layer: str, blobs: int, said: str, tmp_path: Path, monkeypatch):
+    values = {name: [np.ones((4, 4, 3, 3)), np.ones(4)] for name in CAFFE if not name.endswith("norm")}
+    values |= {name: [np.ones(4), np.ones(4), np.ones(1)] for name in CAFFE if name.endswith("norm")}
+    values |= {CAFFE_SCALE: [np.full(313, 2.606)]}
+    values[layer] = [np.zeros(4)] * blobs
+    (tmp_path / "w.caffemodel").touch()
+    monkeypatch.setattr("colorize_tf.models.zhang_weights.read_caffemodel", lambda _: values)
     with pytest.raises(InputError) as caught:
         import_weights(tmp_path / "w.caffemodel")
     assert said in str(caught.value)
@@ -373,7 +396,7 @@ def test_the_command_makes_a_run_that_colorizes(guided: bool, luma: np.ndarray, 
     [
         ("{tmp}/none.pth --out {tmp}/run", "weights: must be a file that exists"),
         ("{tmp}/w.npz --out {tmp}/full", "--out: must be a folder that does not exist or is empty"),
-        ("{tmp}/w.npz --out {tmp}/run --sha256 00ff", "weights: must have the SHA-256 00ff"),
+        ("{tmp}/w.npz --out {tmp}/run --sha256 00ff00ff", "weights: must have the SHA-256 00ff00ff"),
     ],
 )
 def test_the_command_answers_in_one_line(words: str, said: str, tmp_path: Path, capsys):

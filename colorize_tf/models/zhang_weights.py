@@ -43,6 +43,8 @@ def import_weights(path: str | Path, sha256: str | None = None) -> keras.Model:
     path = Path(path)
     if not path.is_file():
         raise InputError("weights", "must be a file that exists", str(path))
+    if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{8,64}", sha256):
+        raise InputError("--sha256", "must be the first 8 or more of its 64 hexadecimal digits", sha256)
     named = re.search(r"-([0-9a-f]{8,64})\.", path.name)
     if expected := sha256 or (named and named[1]):
         check_hash(path, expected)
@@ -86,16 +88,19 @@ def _from_caffe(path: Path) -> tuple[dict[str, Array], float]:
     arrays: dict[str, Array] = {}
     for name, values in blobs.items():
         if name == CAFFE_SCALE:
-            if len(values) != 1 or np.ptp(values[0]) > 1e-6:
-                raise InputError(
-                    "weights", f"must scale all bins alike in {CAFFE_SCALE}", f"{path}: {len(values)} blobs"
-                )
-            temperature = 1.0 / float(values[0].flat[0])
+            scale = np.unique(np.concatenate([np.zeros(0), *(value.ravel() for value in values)]))
+            if len(scale) == 0 or np.ptp(scale) > 1e-6 or not scale[0] > 0:
+                raise InputError("weights", f"must scale all bins alike in {CAFFE_SCALE}", f"{path}: {scale[:3]}")
+            temperature = 1.0 / float(scale[0])
         elif name not in CAFFE:
             raise InputError("weights", "must be those of ECCV16", f"{path}, which also holds {name}")
         elif name.endswith("norm"):
+            if len(values) != 3 or values[2].size != 1:
+                raise InputError("weights", f"must hold mean, variance and their factor of {name}", str(path))
             arrays |= _caffe_norm(CAFFE[name], values)
         else:
+            if len(values) > 2:
+                raise InputError("weights", f"must hold a kernel and a bias of {name}", f"{path}: {len(values)} blobs")
             arrays |= {f"{CAFFE[name]}.{part}": value for part, value in zip(NORM, values, strict=False)}
     if "model1.0.weight" in arrays:
         arrays["model1.0.weight"] = 100.0 * arrays["model1.0.weight"]  # of L-50 there, of (L-50)/100 here
