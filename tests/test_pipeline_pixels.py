@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from colorize_tf import pipeline
 from colorize_tf.colorspace import decode_ab, decode_luma, decode_rgb, rgb_to_gray, rgb_to_lab
 from colorize_tf.datasets import open_source, reading
 from colorize_tf.datasets.synthetic import scene
 from colorize_tf.errors import RunError
 from colorize_tf.pipeline import PLAIN, Augment, evaluation_batches
+from colorize_tf.views import view_of
 
 from .streams import assert_equal, first, stream
 
@@ -51,11 +51,11 @@ def test_both_views_follow_the_colour_formulas(photos):
 def test_without_xla_the_views_are_the_same(photos, monkeypatch):
     fused = first(stream(photos, view="lab"), 1)
     monkeypatch.setattr(tf, "function", lambda *_, **__: lambda *_: (_ for _ in ()).throw(NotImplementedError()))
-    pipeline._view.cache_clear()
+    view_of.cache_clear()
     try:
         plain = first(stream(photos, view="lab"), 1)
     finally:
-        pipeline._view.cache_clear()
+        view_of.cache_clear()
     for a, b in zip(fused[0], plain[0], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
