@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -95,8 +96,9 @@ class Quality(keras.callbacks.Callback):
     """Adds `val_psnr` and `val_ssim` to an epoch's logs, and those of gray pictures to compare with.
 
     Protocol: the truth is the photo as the pipeline crops it, uint8 RGB; the prediction is the network's ab joined to
-    the truth's own CIE L; both figures are means over the pictures (`metrics.py`). Under speckle the prediction is the
-    network's own RGB, and the gray pictures have the speckle.
+    the truth's own CIE L; both figures are means over the pictures (`metrics.py`), without the infinite PSNR of one
+    that is exact, as a gray photo is without colour. Under speckle the prediction is the network's own RGB, and the
+    gray pictures have the speckle.
     """
 
     def __init__(self, painter: Painter, batches: tf.data.Dataset, view: str) -> None:
@@ -112,8 +114,8 @@ class Quality(keras.callbacks.Callback):
             figures += _figures(truth, self.painter(seen))
             if not self.gray:
                 grays += _figures(truth, _gray(seen))
-        self.gray = self.gray or np.mean(grays, axis=0).tolist()
-        logs["val_psnr"], logs["val_ssim"] = np.mean(figures, axis=0).tolist()
+        self.gray = self.gray or _means(grays)
+        logs["val_psnr"], logs["val_ssim"] = _means(figures)
         logs["val_psnr_gray"], logs["val_ssim_gray"] = self.gray
 
 
@@ -166,7 +168,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.writer = tf.summary.create_file_writer(str(folder))
+        self.writer = tf.summary.create_file_writer(os.fsencode(folder))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         summary = tf.compat.v1.Summary()  # tf.summary.scalar would import tensorboard
@@ -235,6 +237,12 @@ def _gray(luma: np.ndarray) -> np.ndarray:
 
 def _figures(truths: np.ndarray, others: np.ndarray) -> list[tuple[float, float]]:
     return [(psnr(truth, other), ssim(truth, other)) for truth, other in zip(truths, others, strict=True)]
+
+
+def _means(figures: Sequence[tuple[float, float]]) -> list[float]:
+    """PSNR and SSIM of each picture -> the means of those that are finite, NaN where none is."""
+    columns = (np.array(column)[np.isfinite(column)] for column in zip(*figures, strict=True))
+    return [float(column.mean()) if column.size else math.nan for column in columns]
 
 
 def _to_uint8(rgb: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,18 @@ def test_quality_of_no_colour_is_the_gray_baseline():
     assert logs["val_psnr_gray"] < 30  # the photos are colourful
 
 
+def test_a_gray_photo_does_not_make_the_means_infinite():
+    photos = np.concatenate([PHOTOS[:1], np.full_like(PHOTOS[:1], 90)])
+    rgb = encode_rgb(photos.astype(np.float32))
+    quality = Quality(Painter(FakeModel((0.0, 0.0))), tf.data.Dataset.from_tensor_slices((rgb, rgb)).batch(2), "rgb")
+    logs: dict[str, float] = {}
+    quality.on_epoch_end(0, logs)
+    assert 5 < logs["val_psnr_gray"] < 30 and 5 < logs["val_psnr"] < 30
+    quality.batches = tf.data.Dataset.from_tensors((rgb[1:], rgb[1:]))
+    quality.on_epoch_end(1, logs)
+    assert math.isnan(logs["val_psnr"]) and logs["val_ssim"] == pytest.approx(1.0)
+
+
 def test_painter_follows_the_weights_and_keeps_the_lightness():
     model = FakeModel((0.0, 0.0))
     painter = Painter(model)
@@ -88,13 +102,14 @@ def test_history_rewrites_its_files_from_the_rows(tmp_path: Path):
 
 
 def test_tensorboard_reads_what_was_written(tmp_path: Path):
-    board = TensorBoard(tmp_path)
+    folder = tmp_path / "no unicode \udcff"
+    board = TensorBoard(folder)
     for epoch in range(2):
         board.on_epoch_end(epoch, {"g_l1": 0.5 + epoch, "phase": "gan"})
     events = [
         tf.compat.v1.Event.FromString(record.numpy())
-        for path in tmp_path.glob("events*")
-        for record in tf.data.TFRecordDataset(str(path))
+        for path in folder.glob("events*")
+        for record in tf.data.TFRecordDataset(os.fsencode(path))
     ]
     found = [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
     assert found == [(1, "g_l1", 0.5), (2, "g_l1", 1.5)]
