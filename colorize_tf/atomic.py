@@ -82,8 +82,8 @@ def write_bytes(final: str | os.PathLike[str], content: bytes) -> None:
 
 
 def write_text(final: str | os.PathLike[str], content: str) -> None:
-    """Writes `content` as UTF-8 to `final`, whole or not at all."""
-    write_bytes(final, content.encode())
+    """Writes `content` as UTF-8 to `final`, whole or not at all; what is no Unicode in a file's name, as `\\udcff`."""
+    write_bytes(final, content.encode(errors="backslashreplace"))
 
 
 def _beside(final: Path) -> Path:

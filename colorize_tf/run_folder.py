@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from colorize_tf.atomic import write_text
+from colorize_tf.atomic import write_bytes
 from colorize_tf.checkpoints import clear_leftovers
 from colorize_tf.config import save_config
 from colorize_tf.errors import InputError
@@ -17,6 +18,7 @@ from colorize_tf.out_folder import check_out_folder
 
 __all__ = ["check_out", "opened"]
 
+_LOCK = ".lock"
 _LEFT_OVER = re.compile(r"\.lock|\..+\.[0-9a-f]{12}(\..+)?")  # of a process killed before there was a config.json
 
 
@@ -42,28 +44,36 @@ def opened(arguments: Arguments, command: str) -> Iterator[None]:
     Enter it when all else has been found in order: with `--overwrite` it removes the earlier run.
     """
     run = arguments.out
-    if arguments.overwrite and run.exists():
-        with _alone(run):
-            shutil.rmtree(run)
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
+        if arguments.overwrite:
+            _empty(run)
         clear_leftovers(run)
         _write(arguments, command)
         yield
+
+
+def _empty(run: Path) -> None:
+    """Removes what is in the folder, not the folder: it may be a link to another disk, or where we are."""
+    for path in run.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != _LOCK:
+            path.unlink()
 
 
 def _write(arguments: Arguments, command: str) -> None:
     run = arguments.out
     save_config(arguments.config, run / "config.json")
     commands = run / "command.txt"
-    before = commands.read_text(encoding="utf-8") if commands.is_file() else ""
-    write_text(commands, f"{before}{command}\n")
+    before = commands.read_bytes() if commands.is_file() else b""
+    write_bytes(commands, before + os.fsencode(f"{command}\n"))  # paths need not be Unicode
 
 
 @contextmanager
 def _alone(run: Path) -> Iterator[None]:
     """Holds a lock on the folder; the system lets go of it when the process ends, however it ends."""
-    with open(run / ".lock", "w", encoding="utf-8") as file:
+    with open(run / _LOCK, "w", encoding="utf-8") as file:
         try:
             import fcntl
 

@@ -1,5 +1,6 @@
 """A file is there whole, or the old one still is."""
 
+import json
 import os
 from pathlib import Path
 
@@ -13,6 +14,11 @@ def test_writes_whole_files(tmp_path):
     write_bytes(tmp_path / "b.bin", b"\x00\x01")
     assert (tmp_path / "a.txt").read_bytes() == "día".encode()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.bin"]
+
+
+def test_text_with_a_file_name_that_is_no_unicode_stays_utf_8(tmp_path):
+    write_text(tmp_path / "a.json", '["\udcff", "é"]')
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == ["\udcff", "é"]
 
 
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):

@@ -2,6 +2,7 @@
 
 import resource
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from colorize_tf.datasets import open_source
 from colorize_tf.datasets.pack import pack
 from colorize_tf.datasets.shards import records
 from colorize_tf.errors import InputError, RunError
+from colorize_tf.pipeline import evaluation_batches
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +107,20 @@ def test_a_damaged_shard_gives_what_is_before_the_damage(photo_folder, tmp_path,
     found = open_source(f"tfrecord:{shard}")
     assert found.count == (23 if damage == "cut" else 10)
     assert len(found.rejected) == 1
+
+
+def test_shards_may_lie_in_any_folder(photo_folder, tmp_path, monkeypatch):
+    """Here in the one we are in, whose name is no Unicode."""
+    folder = tmp_path / "a\udcffb ü\n"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    photos = open_source(f"folder:{photo_folder}")
+    assert pack(photos, Path(), overwrite=True) == 1
+    monkeypatch.chdir(tmp_path)
+    found = open_source(f"tfrecord:{folder}/*.tfrecord")
+    np.testing.assert_array_equal(found.hashes, photos.hashes)
+    ((x, _), *_) = evaluation_batches(found, view="rgb", size=16, batch=4)
+    np.testing.assert_array_equal(x, next(iter(evaluation_batches(photos, view="rgb", size=16, batch=4)))[0])
 
 
 def test_packing_refuses_to_replace_what_it_was_not_asked_to(photo_folder, tmp_path):

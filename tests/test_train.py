@@ -353,6 +353,31 @@ def test_folder_of_a_run_killed_at_once_is_as_good_as_empty(overwrite: list[str]
         check_out(given)
 
 
+@pytest.mark.parametrize("named", ["link", "."])
+def test_overwriting_empties_the_folder_however_it_is_named(named: str, data: list[str], tmp_path: Path, monkeypatch):
+    run = tmp_path / "run"
+    (run / "samples").mkdir(parents=True)
+    for name in ("config.json", "history.csv", "samples/epoch-0001.png"):
+        (run / name).touch()
+    (tmp_path / "kept").mkdir()
+    (run / "linked").symlink_to(tmp_path / "kept")
+    (tmp_path / "link").symlink_to(run)
+    monkeypatch.chdir(run if named == "." else tmp_path)
+    given = parse([*data, "--out", named, "--overwrite"])
+    check_out(given)
+    with opened(given, "command"):
+        assert sorted(path.name for path in run.iterdir()) == [".lock", "command.txt", "config.json"]
+    assert (tmp_path / "kept").is_dir() and (tmp_path / "link").is_symlink()
+
+
+def test_command_that_is_no_unicode_is_kept_as_it_is(data: list[str], tmp_path: Path):
+    given = parse([*data, "--out", str(tmp_path)])
+    for command in ("first \udcff", "second é"):
+        with opened(given, command):
+            pass
+    assert (tmp_path / "command.txt").read_bytes() == b"first \xff\nsecond \xc3\xa9\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -33,6 +33,7 @@ Features = dict[str, bytes | int | float]
 
 def pack(photos: Photos, out: Path, *, shard_bytes: int = SHARD_BYTES, overwrite: bool = False) -> int:
     """Writes `photos` into the folder `out`, which appears complete or not at all; returns how many shards."""
+    out = out.resolve()  # "." has no name to put another beside
     check_out_folder(out)
     if out.exists() and not overwrite:
         raise InputError("--out", "must not exist yet", str(out), "Give --overwrite to replace it.")
@@ -133,7 +134,7 @@ class ShardWriter:
         if self._writer is None or self._written >= self.shard_bytes:
             self._close()
             self._paths.append(self.folder / f"{self.name}-{len(self._paths):05d}.partial")
-            self._writer, self._written = tf.io.TFRecordWriter(str(self._paths[-1])), 0
+            self._writer, self._written = tf.io.TFRecordWriter(os.fsencode(self._paths[-1])), 0
         lists = {
             bytes: lambda value: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])),
             int: lambda value: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])),

@@ -120,7 +120,7 @@ def resize(image: tf.Tensor, size: Any, smooth: bool) -> tf.Tensor:
 
 def mapped(path: str, size: int) -> tf.Tensor:
     """A file of `size` bytes -> uint8 [size] in the page cache: what is not touched is not read, nothing is copied."""
-    return tf.raw_ops.ImmutableConst(dtype=tf.uint8, shape=[size], memory_region_name=path)
+    return tf.raw_ops.ImmutableConst(dtype=tf.uint8, shape=[size], memory_region_name=os.fsencode(path))
 
 
 def _byte_reader(photos: Photos) -> Callable[[tf.Tensor], tf.Tensor]:
