@@ -18,13 +18,16 @@ from typing import Any
 import pytest
 
 from colorize_tf.config import save_config
+from colorize_tf.datasets import Photos, Unpaired
 from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.phases import decay
+from colorize_tf.splits import open_splits
 from colorize_tf.study.__main__ import main, parser
 from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, left_out, phases, train_command
 from colorize_tf.study.results import best, record
 from colorize_tf.study.steps import StepFailed, Steps, commit
+from colorize_tf.study.study import Study
 from colorize_tf.study.training import Budget, check_begun, train, trained
 
 # === Rows ===
@@ -372,7 +375,7 @@ def test_an_evaluation_of_earlier_weights_is_no_result(tmp_path: Path) -> None:
 
 # === Command ===
 
-TRY = ("--smoke", "--passes", "1", "--test-share", "0.4")
+TRY = ("--smoke", "--passes", "1")
 
 
 @pytest.mark.parametrize(
@@ -400,6 +403,26 @@ def test_bad_input_is_one_line_before_anything_is_done(
     assert not (tmp_path / "s").exists()
 
 
+def test_a_smoke_study_has_photos_enough_to_judge_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[dict[str, Unpaired | Photos]] = []
+
+    def run(self: Study, _: str) -> int:
+        found.extend(open_splits(data) for data in self.counts)
+        return 0
+
+    monkeypatch.setattr(Study, "run", run)
+    assert main(["--models", "all", *TRY, "--out", str(tmp_path)]) == 0
+    assert any(isinstance(splits["test"], Unpaired) for splits in found) and len(found) > 1
+    for splits in found:
+        for part in (splits["val"], splits["test"]):
+            assert min((part.a.count, part.b.count) if isinstance(part, Unpaired) else (part.count,)) >= 2
+
+
+def test_a_set_of_one_picture_is_too_few_to_judge_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--models", "cyclegan", *TRY, "--test-share", "0.1", "--out", str(tmp_path / "study")]) == 2
+    assert "--test-share: leaves too few photos of unpaired:" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"rows": [1]}', "\x00\xff"])
 def test_damaged_results_are_one_line_before_anything_is_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
@@ -414,8 +437,7 @@ def test_damaged_results_are_one_line_before_anything_is_done(
 
 @pytest.fixture
 def smoke(tmp_path: Path) -> Callable[..., int]:
-    shares = ["--smoke", "--passes", "1", "--test-share", "0.4", "--val-share", "0.2"]
-    return lambda *arguments: main([*arguments, *shares, "--out", str(tmp_path / "study")])
+    return lambda *arguments: main([*arguments, "--smoke", "--passes", "1", "--out", str(tmp_path / "study")])
 
 
 @pytest.mark.slow

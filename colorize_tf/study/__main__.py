@@ -23,6 +23,9 @@ from colorize_tf.study.training import Budget
 
 __all__ = ["main"]
 
+# Of the photos: as a rule, and of the two dozen of a smoke run, which are too few for those.
+SHARES = {"test": (0.1, 0.4), "val": (0.02, 0.2)}
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m colorize_tf.study`."""
@@ -52,8 +55,9 @@ def parser() -> argparse.ArgumentParser:
     add("--sets", metavar="SOURCE", help="two sets of pictures for translators, such as 'unpaired:folder:A|folder:B'")
     add("--minutes", type=float, metavar="N", help="minutes of training steps for each row")
     add("--passes", type=int, metavar="N", help="instead: passes over the photos for each row")
-    add("--test-share", type=float, default=0.1, help="share of the photos to judge on (%(default)s)")
-    add("--val-share", type=float, default=0.02, help="share of the photos to choose the best weights by (%(default)s)")
+    for name, what in (("test", "to judge on"), ("val", "to choose the best weights by")):
+        usual, tried = SHARES[name]
+        add(f"--{name}-share", type=float, help=f"share of the photos {what} ({usual}; with --smoke {tried})")
     add(
         "--weights",
         choices=("best", "last"),
@@ -88,8 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError(flag, "must be a file of weights that exists", path)
     if given.sets is not None and not given.sets.startswith("unpaired:"):
         raise InputError("--sets", "must be two sources, unpaired:A|B", given.sets)
-    shares = ["--test-share", str(given.test_share), "--val-share", str(given.val_share)]
-    common = [*(["--smoke"] if given.smoke else []), *shares, *common]
+    chosen = {"test": given.test_share, "val": given.val_share}
+    shares = {name: SHARES[name][given.smoke] if share is None else share for name, share in chosen.items()}
+    asked = [word for name, share in shares.items() for word in (f"--{name}-share", str(share))]
+    common = [*(["--smoke"] if given.smoke else []), *asked, *common]
     judging = ["--features", given.features] if given.features else []
     judging += ["--limit", str(given.photos)] if given.photos else []
     study = Study(

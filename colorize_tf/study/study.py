@@ -167,10 +167,12 @@ class Study:
             from colorize_tf.splits import open_splits
 
             splits = open_splits(data)
-            for split in ("train", "test"):
+            for split, pair in (("train", 1), ("test", 2)):  # a translator is judged by how two pictures differ
                 part = splits[split]
-                if min(part.a.count, part.b.count) == 0 if isinstance(part, Unpaired) else part.count == 0:
-                    raise InputError("--test-share", f"leaves no photo of {data.data} for {split}", data.test_share)
+                if min(part.a.count, part.b.count) < pair if isinstance(part, Unpaired) else part.count == 0:
+                    raise InputError(
+                        "--test-share", f"leaves too few photos of {data.data} for {split}", data.test_share
+                    )
             self.counts[data] = splits["train"].count
         return self.counts[data]
 
