@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 import errno
 import functools
+import io
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -60,6 +62,7 @@ def command_line(main: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def guarded(argv: Sequence[str] | None = None, **kwargs: Any) -> int:
+        _mend_streams()
         try:
             return main(argv, **kwargs)
         except ColorizeError as error:
@@ -82,3 +85,12 @@ def command_line(main: Callable[..., int]) -> Callable[..., int]:
             return 1
 
     return guarded
+
+
+def _mend_streams() -> None:
+    """Streams that were closed become empty ones; and a name that stdout cannot encode is escaped, not the end."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # by their numbers, the lowest that are free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,6 +1,8 @@
 """Bad input ends in one line and an exit code."""
 
 import errno
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,34 @@ def test_what_was_received_cannot_garble_the_terminal():
 
 def test_success_passes_through():
     assert command_line(lambda argv: len(argv))(["a", "b"]) == 2
+
+
+CLOSED = """
+import os, sys
+from colorize_tf.errors import command_line
+from colorize_tf.quiet import hushed
+
+@command_line
+def main(argv=None):
+    with hushed():
+        print("out", file=sys.stdout)
+        print("err", file=sys.stderr)
+    return len(sys.stdin.read())
+
+code = main([])
+os.write(9, b"%d" % code)
+"""
+
+
+def test_streams_may_be_closed():
+    closing = '"$@" 9>&1 <&- >&- 2>&-'
+    command = ["sh", "-c", closing, "sh", sys.executable, "-c", CLOSED]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "0")
+
+
+def test_what_stdout_cannot_encode_is_escaped():
+    code = "from colorize_tf.errors import command_line; command_line(lambda argv: print('写真.jpg') or 0)([])"
+    command = [sys.executable, "-X", "utf8=0", "-c", code]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60, env={"PYTHONIOENCODING": "cp1252"})
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, rb"\u5199\u771f.jpg", b"")
