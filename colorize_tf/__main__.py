@@ -10,18 +10,16 @@ from colorize_tf.errors import command_line
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = {
-    "photos": "colorize_tf.apps.photos",
-    "benchmark": "colorize_tf.apps.benchmark",
-}
+COMMANDS = {"benchmark": "colorize_tf.apps.benchmark"}
+PHOTOS = "colorize_tf.apps.photos"
 
 
 @command_line
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; `colorize photo.jpg` is short for `colorize photos photo.jpg`."""
+    """Runs the command that the first word is; without one, all words are about photos."""
     words = list(sys.argv[1:] if argv is None else argv)
-    name = words.pop(0) if words and words[0] in COMMANDS else "photos"
-    return int(import_module(COMMANDS[name]).run(words))
+    module = COMMANDS[words.pop(0)] if words and words[0] in COMMANDS else PHOTOS
+    return int(import_module(module).run(words))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import colorize_tf.apps.work as work
-from colorize_tf.__main__ import COMMANDS, main
+from colorize_tf.__main__ import main
 
 from .albums import MODEL, files, gray, is_coloured, luma, make_album, start
 
@@ -44,9 +44,11 @@ def test_a_photo_gets_a_coloured_neighbour(album, run):
     assert (album / "a.jpg").read_bytes() == before
 
 
-def test_the_first_word_may_be_the_command(album, run):
-    assert run("photos", album / "a.jpg")[0] == 0
-    assert set(COMMANDS) >= {"photos", "benchmark"}
+def test_a_folder_may_have_any_name_but_that_of_a_command(album, run, monkeypatch):
+    album.rename(album.with_name("photos"))
+    monkeypatch.chdir(album.parent)
+    assert run("photos")[0] == 0
+    assert is_coloured(Path("photos/a.colorized.jpg"))
 
 
 def test_a_second_run_skips_what_is_done(album, run):
@@ -97,11 +99,34 @@ def test_patterns_that_the_shell_left_alone(album, run, monkeypatch):
     assert (code, out) == (0, "")  # the result matches the pattern, and is left out
 
 
+def test_results_that_a_shell_brings_along_are_no_photos(album, run):
+    assert run(*sorted(album.glob("?.*")))[0] == 0
+    before = files(album)
+    for options in ((), ("--overwrite",)):
+        assert run(*sorted(album.glob("?.*")), *options)[0] == 0
+        assert files(album) == before
+    assert run(album / "a.colorized.jpg")[0] == 0  # alone, it is meant
+    assert files(album) == sorted([*before, "a.colorized.colorized.jpg"])
+
+
 def test_one_photo_to_one_file(album, tmp_path, run):
     assert run(album / "a.jpg", "-o", tmp_path / "new.png")[0] == 0
     with Image.open(tmp_path / "new.png") as image:
         assert image.format == "PNG"
     assert np.abs(luma(tmp_path / "new.png") - luma(album / "a.jpg")).max() <= 0.26
+
+
+def test_a_format_and_a_name_for_it_may_be_spelt_differently(album, tmp_path, run):
+    assert run(album / "b.png", "-o", tmp_path / "new.JPEG", "--format", "jpg")[0] == 0
+    with Image.open(tmp_path / "new.JPEG") as image:
+        assert image.format == "JPEG"
+
+
+def test_several_photos_do_not_go_into_one_file(album, tmp_path, run):
+    code, out, err = run(album / "a.jpg", album / "b.png", "-o", tmp_path / "new.jpg")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--output: must be a folder for several photos" in err
+    assert not (tmp_path / "new.jpg").exists()
 
 
 def test_another_format(album, tmp_path, run):
@@ -115,12 +140,16 @@ def test_formats_that_are_only_read_become_png(tmp_path, run):
     assert is_coloured(tmp_path / "old.colorized.png")
 
 
-def test_two_photos_for_one_place_are_refused(album, tmp_path, run):
+def test_of_two_photos_for_one_place_the_second_is_reported(album, tmp_path, run):
     gray(4).save(album / "a.png")
-    code, _, err = run(album, "-o", tmp_path / "out", "--format", "jpg")
-    assert code == 2
-    assert "would both be written to" in err
-    assert not (tmp_path / "out").exists()
+    for made, skipped in ((2, 0), (0, 2)):
+        code, out, err = run(album, "-o", tmp_path / "out", "--format", "jpg")
+        assert (code, len(out.splitlines())) == (1, made)
+        said = f"{album / 'a.png'}: its result would have the name of another's, that of {album / 'a.jpg'}\n"
+        assert f"error: {said}" in err
+        assert ("2 there already" in err) == bool(skipped)
+    assert np.abs(luma(tmp_path / "out" / "a.jpg") - luma(album / "a.jpg")).max() < 8
+    assert files(tmp_path / "out") == ["a.jpg", "b.jpg"]
 
 
 def test_the_original_is_never_the_target(album, run):
@@ -193,6 +222,10 @@ def test_options_reach_the_colour(album, run):
         (["--max-pixels", "99"], "--max-pixels"),
         (["-o", "out.xyz"], "--output"),
         (["-o", "out.png", "--format", "jpg"], "--format"),
+        (["-o", ""], "--output: must have a name"),
+        (["--watch", ""], "--watch: must have a name"),
+        ([""], "photo: must have a name"),
+        (["-o", "-", "--json"], "--json: does not go with a photo on standard output"),
         (["--watch", "nowhere"], "--watch"),
     ],
 )
@@ -240,6 +273,20 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(album, run):
     assert "2 colorized, 1 failed" in err
 
 
+def test_what_is_wrong_with_a_photo_names_it(album, run):
+    gray().save(album / "pages.tif", save_all=True, append_images=[gray(1)])
+    code, _, err = run(album, "--format", "jpg")
+    assert code == 1
+    assert f"error: {album / 'pages.tif'}: --format: only TIFF holds several pages. Received: JPEG.\n" in err
+
+
+def test_a_pipe_without_a_writer_is_not_waited_for(album, run):
+    os.mkfifo(album / "pipe.jpg")
+    code, _, err = run(album / "pipe.jpg")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "pipe.jpg: a photo must be a file. Received: something else. For a pipe: colorize - < PIPE" in err
+
+
 @pytest.mark.parametrize(
     ("place", "error", "said"),
     [
@@ -273,7 +320,7 @@ def test_whatever_a_piped_photo_raises_is_one_line(album, run, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
     code, out, err = run(album / "a.jpg", "-o", "-")
     assert (code, out) == (1, "")
-    assert err == "error: standard input: could not be colorized (MemoryError: more memory than there is)\n"
+    assert err == f"error: {album / 'a.jpg'}: could not be colorized (MemoryError: more memory than there is)\n"
 
 
 def test_a_photo_that_is_not_there(album, run):

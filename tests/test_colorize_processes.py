@@ -1,5 +1,6 @@
 """`colorize` as processes: pipes, workers, a watched folder, Ctrl-C."""
 
+import contextlib
 import io
 import json
 import os
@@ -91,24 +92,57 @@ def test_workers_with_a_model_that_is_none_say_so_once(album):
     assert b"notes.txt" in err
 
 
-def test_ctrl_c_leaves_nothing_partial(tmp_path):
-    for seed in range(24):
-        gray(seed, 700, 900).save(tmp_path / f"{seed:02d}.png", compress_level=1)
+@pytest.fixture
+def busy(tmp_path):
+    """A folder, its files, and the command at work on it with two workers in a process group of its own."""
+    for seed in range(12):
+        gray(seed, 600, 800).save(tmp_path / f"{seed:02d}.png", compress_level=1)
     before = files(tmp_path)
     process = start(tmp_path, "--workers", "2", start_new_session=True)
     deadline = time.monotonic() + 120
     while not any("colorized" in name for name in files(tmp_path)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.02)
+    return tmp_path, before, process
+
+
+def assert_nothing_is_partial(folder, before):
+    made = [name for name in files(folder) if name not in before]
+    assert 0 < len(made) < len(before)
+    for name in made:
+        assert not name.startswith(".")
+        assert is_coloured(folder / name)
+
+
+# Ctrl-C, `timeout` and the end of a terminal tell all processes.
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_run_leaves_nothing_partial(busy, number):
+    folder, before, process = busy
+    os.killpg(process.pid, number)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.decode().strip().endswith("what was already written is complete")
     assert b"Traceback" not in err
-    made = [name for name in files(tmp_path) if name not in before]
-    assert 0 < len(made) < 24
-    for name in made:
-        assert not name.startswith(".")
-        assert is_coloured(tmp_path / name)
+    assert_nothing_is_partial(folder, before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes by /proc")
+def test_workers_do_not_outlive_a_killed_command(busy):
+    def left():
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, _, group, *_ = stat.read_text().rpartition(")")[2].split()
+                if int(group) == process.pid and state != "Z":
+                    yield stat
+
+    folder, before, process = busy
+    assert len(list(left())) >= 3
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 60
+    while list(left()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(left()) == []
+    assert_nothing_is_partial(folder, before)
 
 
 def test_a_worker_that_dies_is_not_the_end(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import colorize_tf.apps.watch as watch
 from colorize_tf.__main__ import main
 from colorize_tf.apps.selection import Job
 from colorize_tf.apps.work import Settings, colorize_file
+from colorize_tf.errors import RunError
 
 from .albums import MODEL, gray
 from .photo_files import COLORIZER
@@ -72,6 +73,11 @@ def test_what_was_deleted_is_forgotten(inbox, tmp_path, look):
     assert len(look(inbox, 8, {3: take, 4: put}, tmp_path / "out")) == 2
 
 
+def test_a_watched_folder_that_goes_is_not_taken_for_an_empty_one(inbox, look):
+    with pytest.raises(RunError, match="inbox: the watched folder is gone"):
+        look(inbox, 8, {2: inbox.rmdir})
+
+
 def test_the_watched_folder_is_no_place_for_results(inbox, tmp_path, capsys):
     gray().save(inbox / "a.jpg")
     (tmp_path / "link").symlink_to(inbox)
@@ -106,7 +112,8 @@ def test_two_photos_for_one_place_do_not_collide_in_silence(inbox, tmp_path, loo
     jobs = look(inbox, 6, output=tmp_path / "out", suffix=".jpg", overwrite=overwrite)
     assert [job.source.name for job in jobs] == ["a.jpg", "a.png"]
     assert not jobs[0].problem
-    assert jobs[1].problem.endswith("a.png: its result would have the name of another's, that of a.jpg")
+    said = f"{inbox / 'a.png'}: its result would have the name of another's, that of {inbox / 'a.jpg'}"
+    assert jobs[1].problem == said
     result = colorize_file(jobs[1], COLORIZER, Settings(overwrite=True))
     assert (result.status, result.error) == ("failed", jobs[1].problem)
     assert (tmp_path / "out" / "a.jpg").read_bytes() == b"done"

@@ -103,7 +103,7 @@ def test_damaged_files_end_well(capfd):
     originals = list(seeds())
     colorizer = make_colorizer(SETTINGS)
     for _, content in originals:
-        colorize_bytes(content, colorizer, SETTINGS, None)  # each is whole before it is damaged
+        colorize_bytes(content, colorizer, SETTINGS, None, [])  # each is whole before it is damaged
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcomes = {"a photo": 0, "a line": 0}
     slowest = 0.0
@@ -112,7 +112,7 @@ def test_damaged_files_end_well(capfd):
         content = damaged(content, random)
         start = time.perf_counter()
         try:
-            colorize_bytes(content, colorizer, SETTINGS, None if number % 3 else "JPEG")
+            colorize_bytes(content, colorizer, SETTINGS, None if number % 3 else "JPEG", [])
             outcomes["a photo"] += 1
         except ColorizeError as error:
             assert str(error)

@@ -156,7 +156,7 @@ def test_an_rgb_profile_of_tables_is_converted_there_and_back():
 
 def test_side_by_side_both_halves_are_in_the_profile_of_the_photo():
     content = saved(rgb(), "PNG", icc_profile=SCANNER)
-    both = opened(colorize_bytes(content, COLORIZER, Settings(side_by_side=True), None))
+    both = opened(colorize_bytes(content, COLORIZER, Settings(side_by_side=True), None, []))
     assert (both.size, both.info["icc_profile"]) == ((180, 60), SCANNER)
     there = by_littlecms(rgb(), SCANNER, srgb_profile())
     before = by_littlecms(there, srgb_profile(), SCANNER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -19,9 +20,11 @@ from colorize_tf.apps.selection import Job
 from colorize_tf.apps.work import Result, Settings, colorize_file, make_colorizer
 from colorize_tf.edge.tflite import TfliteColorizer
 
-__all__ = ["run_jobs"]
+__all__ = ["STOPPING", "run_jobs"]
 
 AHEAD = 2  # jobs that wait at each worker, so that none is idle
+# What ends a run: Ctrl-C, a polite `kill`, the end of the terminal (which Windows has not).
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[Result]:
@@ -55,7 +58,8 @@ def _pool(waiting: deque[Job], settings: Settings, workers: int, unfinished: lis
     running: dict[Future[Result], Job] = {}
     # Spawned, not forked: the interpreter's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(settings,))
+    with _starting_workers():  # and what goes with them
+        pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(settings,))
     try:
         while waiting or running:
             while waiting and len(running) < workers * AHEAD:
@@ -76,17 +80,23 @@ def _pool(waiting: deque[Job], settings: Settings, workers: int, unfinished: lis
 
 @contextmanager
 def _starting_workers() -> Iterator[None]:
-    """Ctrl-C waits meanwhile, and is heard afterwards; a process that was started does not hear it at all."""
+    """What ends the run waits meanwhile, and is heard afterwards; Ctrl-C a started process never hears."""
     if threading.current_thread() is not threading.main_thread():  # signals are somebody else's
         yield
         return
     heard: list[int] = []
     handlers = {
-        number: signal.signal(number, lambda n, _: heard.append(n)) for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, lambda n, _: heard.append(n))
+        for number in STOPPING
+        if signal.getsignal(number) != signal.SIG_IGN
     }
     masked = hasattr(signal, "pthread_sigmask")  # not on Windows
     if masked:
-        resource_tracker.ensure_running()  # else the first worker would start it, and that would lift the mask
+        # The tracker of what processes share is to outlive them, but the end of a terminal would end it too. Whoever
+        # needs it would start it, but that would lift the mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, unlike handlers
     try:
         yield
@@ -101,15 +111,38 @@ def _starting_workers() -> Iterator[None]:
 
 _colorizer: TfliteColorizer
 _settings: Settings
+_working = threading.Lock()
+_leaving = threading.Event()
 
 
 def _start(settings: Settings) -> None:
     """Makes a worker ready; interrupting is for the main process to handle."""
     global _colorizer, _settings
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in STOPPING:  # `timeout`, and a terminal that closes, tell all processes
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else _leave)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     keep_freed_memory()
     _settings, _colorizer = settings, make_colorizer(settings)
 
 
+def _leave(*_: object) -> None:
+    """Ends this worker, as soon as the photo that is under way is whole."""
+    _leaving.set()
+    if not _working.locked():
+        os._exit(1)
+
+
+def _leave_with_parent() -> None:
+    """Where the main process is killed, nobody closes the pool, and workers would wait for work for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        _leave()
+
+
 def _work(job: Job) -> Result:
-    return colorize_file(job, _colorizer, _settings)
+    with _working:
+        result = colorize_file(job, _colorizer, _settings)
+    if _leaving.is_set():
+        os._exit(1)
+    return result

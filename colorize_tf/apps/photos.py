@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from colorize_tf import __version__
-from colorize_tf.apps.batch import run_jobs
+from colorize_tf.apps.batch import STOPPING, run_jobs
 from colorize_tf.apps.selection import is_there, select
 from colorize_tf.apps.watch import arrivals
 from colorize_tf.apps.work import Result, Settings, colorize_bytes, make_colorizer
@@ -107,9 +107,13 @@ def parser() -> argparse.ArgumentParser:
 def run(argv: Sequence[str]) -> int:
     """Parses the words and does what they say; returns the exit code."""
     given = parser().parse_args(argv)
+    named = {"photo": given.photos, "--output": [given.output], "--watch": [given.watch], "--model": [given.model]}
+    for what, words in named.items():
+        if "" in words:  # a variable that a script never set; to a file system it would be the folder one is in
+            raise InputError(what, "must have a name", "an empty one")
     settings = _settings(given)
     suffix = f".{given.format}" if given.format else None
-    _stop_on_term()
+    _stop_on_signals()
     if given.watch:
         if given.photos:
             raise InputError("--watch", "takes no photos beside it", given.photos)
@@ -134,7 +138,7 @@ def run(argv: Sequence[str]) -> int:
     chosen = select(given.photos, given.output, suffix, given.recursive)
     if settings.hints and len(chosen) > 1:
         raise InputError("--hint", "must go with one photo", f"{len(chosen)} photos")
-    done = {job for job in chosen if is_there(job.target) and not settings.overwrite}
+    done = {job for job in chosen if not job.problem and is_there(job.target) and not settings.overwrite}
     waiting = [job for job in chosen if job not in done]
     workers = _workers(given.workers, len(waiting))
     if workers > 1 and settings.threads is None:
@@ -184,11 +188,12 @@ def _pipe(given: argparse.Namespace, settings: Settings) -> int:
         raise InputError(
             "standard output", "must not be a terminal", "a terminal", "Redirect it: colorize - < in.jpg > out.jpg"
         )
+    if given.json:
+        raise InputError("--json", "does not go with a photo on standard output", "both")
     colorizer = make_colorizer(settings)
-    piped = given.photos in ([], ["-"])
-    content = _standard_input(settings.max_pixels) if piped else Path(given.photos[0]).read_bytes()
+    source = _standard_input(settings.max_pixels) if given.photos in ([], ["-"]) else Path(given.photos[0])
     notes: list[str] = []
-    out = colorize_bytes(content, colorizer, settings, FORMATS.get(given.format), notes)
+    out = colorize_bytes(source, colorizer, settings, FORMATS.get(given.format), notes)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     sys.stdout.buffer.write(out)
@@ -239,11 +244,13 @@ def _print(result: Result, as_json: bool) -> None:
         print(shorten(result.target, 4096), flush=True)
 
 
-def _stop_on_term() -> None:
-    """Lets SIGTERM end the run as Ctrl-C does, with nothing partial left."""
+def _stop_on_signals() -> None:
+    """Lets SIGTERM, or a terminal that closes, end the run as Ctrl-C does, with nothing partial left."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with contextlib.suppress(ValueError):  # in another thread than the main one, signals are somebody else's
-        signal.signal(signal.SIGTERM, stop)
+        for number in STOPPING:
+            if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` has it ignore one
+                signal.signal(number, stop)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from colorize_tf.errors import InputError
+from colorize_tf.edge.write import SUFFIXES, format_of
+from colorize_tf.errors import InputError, shorten
 
-__all__ = ["MARK", "Job", "Output", "is_there", "photos_in", "refuse_originals", "select"]
+__all__ = ["MARK", "Job", "Output", "displaced", "is_there", "photos_in", "refuse_originals", "select"]
 
 MARK = ".colorized"
-WRITABLE = {"jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "avif", "heic", "heif"}
-READABLE = WRITABLE | {"bmp", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k"}
+READABLE = {*SUFFIXES, "bmp", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Output:
 
     def target(self, source: Path, root: Path) -> Path:
         """The result's path for a photo that was found under `root`."""
-        suffix = self.suffix or (source.suffix if _kind(source) in WRITABLE else ".png")
+        suffix = self.suffix or (source.suffix if format_of(source) else ".png")
         if self.place is None:
             return source.with_name(source.stem + MARK + suffix)
         if not self.is_folder:
@@ -69,9 +69,7 @@ def select(inputs: Sequence[str], output: str | None, suffix: str | None, recurs
             else:
                 found.append((path, path.parent))
     place = _output(output, suffix, folders or len(found) > 1)
-    jobs = [Job(source, place.target(source, root)) for source, root in dict(found).items()]
-    _check(jobs)
-    return jobs
+    return _each_in_a_place_of_its_own(Job(source, place.target(source, root)) for source, root in _unmade(dict(found)))
 
 
 def photos_in(folder: Path, recursive: bool, output: Path | None) -> Iterator[Path]:
@@ -101,6 +99,20 @@ def refuse_originals(job: Job) -> None:
         raise InputError("--output", "must not be the photo itself: originals stay as they are", str(job.source))
 
 
+def displaced(job: Job, owner: Path) -> Job:
+    """The job, which cannot be done because its place is that of another photo's result."""
+    problem = f"{shorten(str(job.source))}: its result would have the name of another's, that of {shorten(str(owner))}"
+    return replace(job, problem=problem)
+
+
+def _unmade(found: dict[Path, Path]) -> Iterator[tuple[Path, Path]]:
+    """Without the results of others among them, which a shell brings along where it is asked for `*.jpg`."""
+    photos = {path.with_suffix("") for path in found}
+    for path, root in found.items():
+        if not path.stem.endswith(MARK) or path.with_name(path.stem.removesuffix(MARK)) not in photos:
+            yield path, root
+
+
 def _matches(text: str) -> list[Path]:
     path = Path(text)
     if is_there(path):
@@ -115,27 +127,28 @@ def _output(output: str | None, suffix: str | None, several: bool) -> Output:
     if output is None:
         return Output(None, suffix)
     place = Path(output)
-    if several or place.is_dir() or output.endswith((os.sep, "/")):
-        if place.exists() and not place.is_dir():
-            raise InputError("--output", "must be a folder for several photos", output)
+    is_folder = place.is_dir() or output.endswith((os.sep, "/"))
+    if several or is_folder:
+        if not is_folder and (place.exists() or format_of(place)):
+            raise InputError("--output", "must be a folder for several photos", output, "A new folder ends in /")
         return Output(place, suffix)
-    if _kind(place) not in WRITABLE:
-        known = ", ".join(f".{kind}" for kind in sorted(WRITABLE))
+    if not format_of(place):
+        known = ", ".join(f".{kind}" for kind in sorted(SUFFIXES))
         raise InputError("--output", f"must be a folder, or end in one of {known}", output, "A new folder ends in /")
-    if suffix and suffix != place.suffix:
+    if suffix and format_of(place) != format_of(place.with_suffix(suffix)):
         raise InputError("--format", f"does not go with --output {place.name}", suffix)
     return Output(place, suffix, is_folder=False)
 
 
-def _check(jobs: Iterable[Job]) -> None:
-    sources: dict[Path, Path] = {}
+def _each_in_a_place_of_its_own(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs; of several for one place, only the first can be done."""
+    owners: dict[Path, Path] = {}
+    checked = []
     for job in jobs:
-        target = job.target.absolute()
         refuse_originals(job)
-        if target in sources:
-            rule = f"{sources[target].name} and {job.source.name} would both be written to"
-            raise InputError("--output", rule, str(job.target), "Colorize them one by one, or without --format")
-        sources[target] = job.source
+        owner = owners.setdefault(job.target.absolute(), job.source)
+        checked.append(job if owner == job.source else displaced(job, owner))
+    return checked
 
 
 def _kind(path: Path) -> str:

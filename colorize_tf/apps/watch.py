@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from colorize_tf.apps.selection import Job, Output, is_there, photos_in
-from colorize_tf.errors import InputError, shorten
+from colorize_tf.apps.selection import Job, Output, displaced, is_there, photos_in
+from colorize_tf.errors import InputError, RunError, shorten
 
 __all__ = ["arrivals"]
 
@@ -31,6 +31,8 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
     taken: dict[Path, State] = {}
     claims: dict[Path, Path] = {}  # which photo a result is of
     while True:
+        if not folder.is_dir():  # else it would look empty for ever
+            raise RunError(f"{shorten(str(folder))}: the watched folder is gone")
         present = _states(photos_in(folder, recursive, place.place))
         # What was deleted is forgotten: it may come again, and another photo may take its place.
         taken = {path: state for path, state in taken.items() if path in present}
@@ -44,8 +46,7 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
             if not apart and job.target.resolve().is_relative_to(home):
                 yield replace(job, problem=f"{shorten(str(path))}: its result would lie among the watched photos")
             elif owner != path:
-                problem = f"{shorten(str(path))}: its result would have the name of another's, that of {owner.name}"
-                yield replace(job, problem=problem)
+                yield displaced(job, owner)
             elif overwrite or not is_there(job.target):
                 yield job
         seen = present

@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,8 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
                 pictures = _pictures(reader, colorizer, settings, format, notes, sizes)
                 write_photos(pictures, file, format, colorizer.card, settings.quality, _threads(colorizer))
     except ColorizeError as error:
-        return Result(source, target, "failed", error=str(error))
+        said, name = str(error), shorten(source)
+        return Result(source, target, "failed", error=said if said.startswith(name) else f"{name}: {said}")
     except OSError as error:
         if error.errno in FATAL:
             raise OSError(error.errno, error.strerror, target) from None  # a failed write names no file
@@ -108,23 +110,23 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
 
 
 def colorize_bytes(
-    content: bytes, colorizer: TfliteColorizer, settings: Settings, format: str | None, notes: list[str] | None = None
+    source: bytes | Path, colorizer: TfliteColorizer, settings: Settings, format: str | None, notes: list[str]
 ) -> bytes:
-    """The bytes of a photo -> those of its colorized version, in its own format unless another is named.
+    """The bytes of a photo, or its path -> those of its colorized version, in its own format unless another is named.
 
     What there is to say about the result is added to `notes`.
     """
     out = io.BytesIO()
-    said: list[str] = [] if notes is None else notes
+    name = "standard input" if isinstance(source, bytes) else shorten(str(source))
     try:
-        with hushed(), open_photo(content, "standard input", settings.max_pixels) as reader:
+        with hushed(), open_photo(source, name, settings.max_pixels) as reader:
             chosen = format or (reader.format if reader.format in FORMATS.values() else "PNG")
-            pictures = _pictures(reader, colorizer, settings, chosen, said, [])
+            pictures = _pictures(reader, colorizer, settings, chosen, notes, [])
             write_photos(pictures, out, chosen, colorizer.card, settings.quality, _threads(colorizer))
     except ColorizeError:
         raise
     except Exception as error:
-        raise RunError(_failure("standard input", error)) from error
+        raise RunError(_failure(name, error)) from error
     return out.getvalue()
 
 
