@@ -124,7 +124,8 @@ class MobileConfig(Family):
     name: str = option("mobile", "network", choices=("mobile",))
     alpha: float = option(0.75, "width of the encoder, as MobileNetV1 counts it", low=0.01)
     width: int = option(192, "channels of the decoder", low=1)
-    balance: float = option(0.5, "how much rare colours weigh in the loss: 0 most, 1 not at all", low=0.0, high=1.0)
+    # At 0 colours that no photo has would weigh infinitely much.
+    balance: float = option(0.5, "how much rare colours weigh in the loss: near 0 most, 1 not", low=0.01, high=1.0)
     share: float = option(0.6, "how much of that weight is taken back in the answer", low=0.0, high=1.0)
     lively_share: float = option(-0.5, "the same where the input vivid is 1", low=-1.0, high=1.0)
     temperature: float = option(1.0, "of the distribution over the bins; below 1 the likeliest counts more", low=0.05)
@@ -165,7 +166,7 @@ class ECCV16Config(Family):
 
     name: str = option("eccv16", "network", choices=("eccv16",))
     base_width: int = option(64, "channels of the first block; deeper ones have up to 8 times as many", low=1)
-    balance: float = option(0.5, "how much rare colours weigh in the loss: 0 most, 1 not at all", low=0.0, high=1.0)
+    balance: float = option(0.5, "how much rare colours weigh in the loss: near 0 most, 1 not", low=0.01, high=1.0)
     temperature: float = option(0.38, "of the distribution; below 1 the likeliest colour counts more", low=0.01)
 
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}

@@ -5,6 +5,7 @@ import pytest
 
 from colorize_tf import bins
 from colorize_tf.colorspace import rgb_to_lab
+from colorize_tf.families import ECCV16Config
 
 
 def colours(count: int = 2000) -> np.ndarray:
@@ -82,3 +83,12 @@ def test_rarity_has_mean_one_under_the_prior(balance):
     assert (prior * weights).sum() == pytest.approx(1)
     spread = weights.max() / weights.min()
     assert spread == pytest.approx(1) if balance == 1 else spread > 2
+
+
+def test_the_least_balance_leaves_colours_that_no_photo_has_a_weight():
+    prior = bins.smoothed(bins.bin_counts(np.zeros((4, 2), np.float32)))  # gray alone
+    assert (prior == 0).any()
+    least = ECCV16Config.__dataclass_fields__["balance"].metadata["low"]
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        weights = bins.rarity(prior, least)
+        assert np.isfinite(np.log(weights.astype(np.float32))).all()
