@@ -3,6 +3,7 @@
 import io
 import struct
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
@@ -10,7 +11,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from colorize_tf.apps.work import Settings, colorize_bytes
 from colorize_tf.edge.exif import updated_exif
 from colorize_tf.edge.graft import graft_exif
-from colorize_tf.edge.provenance import SOURCE_TYPE, updated_xmp
+from colorize_tf.edge.provenance import SOURCE_TYPE, software, updated_xmp
 
 from .photo_files import COLORIZER, colorized, gray, opened, saved, xmp
 
@@ -121,6 +122,19 @@ def test_notes_of_the_writer_reach_the_result():
     content, notes = saved(gray(), "PNG", exif=exif_of(80_000)), []
     colorize_bytes(content, COLORIZER, Settings(), "JPEG", notes)
     assert notes == ["its EXIF is larger than the 65,533 bytes that fit and was left out"]
+
+
+@pytest.mark.parametrize("name", ["line\nand\0nothing", "half \ud800 a letter", "\x1b[31m", "long" * 20_000])
+def test_no_name_of_a_model_keeps_the_mark_out(name):
+    tool = software(replace(COLORIZER.card, name=name))
+    assert len(tool) <= 200
+    (mark,) = ElementTree.fromstring(updated_xmp(None, tool, 65_504)).iter(
+        "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
+    )
+    assert SOURCE_TYPE in mark.attrib.values()
+    exif = Image.Exif()
+    exif.load(updated_exif(None, tool, (3, 4)))
+    assert exif[0x0131].startswith("colorize_tf")
 
 
 # --- in a TIFF, whose tags these are ---

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from colorize_tf import __version__
 from colorize_tf.edge.card import Card
+from colorize_tf.errors import shorten
 
 __all__ = ["SOURCE_TYPE", "software", "updated_xmp"]
 
@@ -29,8 +30,8 @@ MOST = 1 << 20  # bytes of existing XMP that are kept
 
 
 def software(card: Card) -> str:
-    """`colorize_tf 0.1.0 (mobile 1)`."""
-    return f"colorize_tf {__version__} ({card.name} {card.version})"
+    """`colorize_tf 0.1.0 (mobile 1)`, of what characters and length a card may have: nothing may keep the mark out."""
+    return shorten(f"colorize_tf {__version__} ({card.name} {card.version})")
 
 
 def updated_xmp(packet: bytes | None, tool: str, most: int | None = None, notes: list[str] | None = None) -> bytes:
