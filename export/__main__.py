@@ -6,6 +6,7 @@ python -m export compare MODEL...      one table over files
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorize_tf.edge.card import Card, write_model
+from colorize_tf.edge.card import LONGEST, Card, sidecar, write_model
 from colorize_tf.errors import InputError, RunError, command_line
 from colorize_tf.parsing import Parser
 from colorize_tf.quiet import hushed, load_tensorflow
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add("--recipe", metavar="NAME", required=True, help="how numbers are stored and computed; see below")
     add("--out", type=Path, metavar="FILE", required=True, help="the file to write; its card goes beside it")
     add("--format", choices=tuple(WRITERS), default="tflite", help="of the file (%(default)s); onnx for float32 only")
-    add("--overwrite", action="store_true", help="replace FILE")
+    add("--overwrite", action="store_true", help="replace FILE and its card")
     add("--keep-failed", action="store_true", help="write the file even if it breaks a rule; the exit code stays 1")
     shape = result.add_mutually_exclusive_group()
     shape.add_argument("--size", metavar="HxW", help="height and width of the input (default: as trained)")
@@ -162,10 +163,13 @@ def _check(given: argparse.Namespace) -> None:
     """Raises an InputError for what can be known wrong before anything slow is done."""
     if given.out.suffix != f".{given.format}":
         raise InputError("--out", f"must end in .{given.format}", str(given.out))
-    if given.out.exists() and not given.overwrite:
-        raise InputError("--out", "exists already", str(given.out), "Name another file or add --overwrite.")
-    if not given.out.parent.is_dir():
-        raise InputError("--out", "must lie in a folder that exists", str(given.out))
+    for path in (given.out, sidecar(given.out)):
+        if path.is_dir():
+            raise InputError("--out", "must be a file, and its card beside it another", f"{path}, a folder")
+        if path.exists() and not given.overwrite:
+            raise InputError("--out", "exists already", str(path), "Name another file or add --overwrite.")
+    if not given.out.parent.is_dir() or not os.access(given.out.parent, os.W_OK):
+        raise InputError("--out", "must lie in a folder that exists and can be written to", str(given.out))
     if given.domain is not None and (given.back or not given.translate):
         raise InputError("--domain", "goes with --translate, not with --back", given.domain)
     for name in ("photos", "calibration", "steps"):
@@ -180,6 +184,8 @@ def _size(text: str | None) -> tuple[int, int] | None:
         height, width = (int(part) for part in text.lower().split("x"))
     except ValueError:
         raise InputError("--size", "must look like 256x384, height first", text) from None
+    if not 1 <= min(height, width) <= max(height, width) <= LONGEST:
+        raise InputError("--size", f"must be of sides in 1..{LONGEST}", text)
     return height, width
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from colorize_tf.edge.card import Card, read_model
-from colorize_tf.errors import InputError, RunError, command_line
+from colorize_tf.errors import InputError, RunError, command_line, shorten
 from colorize_tf.parsing import Parser
 from colorize_tf.quiet import hushed
 
@@ -79,22 +79,29 @@ def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, An
 
 
 def _row(path: Path, card: Card, found: Mapping[str, Any]) -> dict[str, Any]:
-    drift, latency, quality = (found.get(name) or {} for name in ("drift", "latency_ms", "quality"))
     values = (
-        str(path), card.recipe, path.stat().st_size / 1e6, drift.get("rgb_mean"), drift.get("rgb_worst"),
-        100 * drift["chroma_ratio"] if drift else None,
-        latency.get("1", {}).get("min"), latency.get("2", {}).get("min"), found.get("peak_bytes", 0) / 1e6,
-        found.get("undelegated"), quality.get("psnr"), quality.get("ssim"), quality.get("colourfulness"),
-        ", ".join(card.runtimes),
+        str(path), card.recipe, path.stat().st_size / 1e6, _number(found, "drift", "rgb_mean"),
+        _number(found, "drift", "rgb_worst"), _number(found, "drift", "chroma_ratio", scale=100),
+        _number(found, "latency_ms", "1", "min"), _number(found, "latency_ms", "2", "min"),
+        _number(found, "peak_bytes", scale=1e-6), _number(found, "undelegated"), _number(found, "quality", "psnr"),
+        _number(found, "quality", "ssim"), _number(found, "quality", "colourfulness"),
+        ", ".join(map(str, card.runtimes)),
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def _number(found: Any, *keys: str, scale: float = 1) -> float | None:
+    """What a card says under these keys, if it is a number: what else stands there, nobody has checked."""
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return scale * found if isinstance(found, (int, float)) else None
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows -> a Markdown table, which a terminal shows as well."""
     cells = [list(COLUMNS), *([_cell(row[name]) for name in COLUMNS] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
-    numeric = [isinstance(rows[0][name], (int, float)) for name in COLUMNS]
+    numeric = [any(isinstance(row[name], (int, float)) for row in rows) for name in COLUMNS]
     cells.insert(1, [("-" * (w - 1) + ":") if n else "-" * w for w, n in zip(widths, numeric, strict=True)])
     return "\n".join(
         "| " + " | ".join(_aligned(*cell) for cell in zip(line, widths, numeric, strict=True)) + " |" for line in cells
@@ -104,7 +111,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else shorten(str(value))
 
 
 def _aligned(text: str, width: int, right: bool) -> str:

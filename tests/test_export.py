@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.datasets.synthetic import scene
 from colorize_tf.edge import TfliteColorizer
-from colorize_tf.edge.card import read_model, sidecar
+from colorize_tf.edge.card import read_model, sidecar, write_model
 from colorize_tf.export import verify
 from colorize_tf.export.__main__ import main
 from colorize_tf.export.recipes import RECIPES
@@ -137,6 +138,18 @@ def test_compare_prints_one_row_for_each_file(exported: dict[str, Path], capsys:
     assert float(cells[1][2]) > float(cells[2][2]) > 0.5
 
 
+def test_compare_shows_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = ROOT / "tests" / "golden" / "models" / "tiny.tflite"  # of which nothing was measured
+    content, card = read_model(plain)
+    odd = tmp_path / "odd\nname.tflite"
+    said = {"drift": {"rgb_mean": 1}, "latency_ms": [], "peak_bytes": "much", "undelegated": None}
+    write_model(odd, content, replace(card, metrics={"psnr": {}}, verification=said, runtimes=(1, {})))
+    assert main(["compare", str(plain), str(odd)]) == 0
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[3:13] for row in rows] == [["–"] * 10, ["1", *["–"] * 9]]
+    assert rows[1][0].endswith("odd name.tflite")
+
+
 def test_compare_measures_anew_on_photos(exported: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     path = exported["static_wi8_ai8"]
     assert main(["compare", str(path), "--data", "synthetic:3", "--json"]) == 0
@@ -179,6 +192,8 @@ def test_bad_arguments_are_refused_in_one_line(
     assert "static_wi8_ai8" in refused(capsys, lab_run, "--recipe", "int8", "--out", out)
     assert "must end in .tflite" in refused(capsys, *float32, tmp_path / "model")
     assert "256x384" in refused(capsys, *float32, out, "--size", "big")
+    assert "sides in 1..8192" in refused(capsys, *float32, out, "--size", "64x8256")
+    assert "sides in 1..8192" in refused(capsys, *float32, out, "--size", "0x64")
     assert "multiples of 64" in refused(capsys, *float32, out, "--size", "64x100")
     assert "at least 1" in refused(capsys, *float32, out, "--photos", "0")
     assert "folder that exists" in refused(capsys, *float32, tmp_path / "no" / "model.tflite")
@@ -203,6 +218,13 @@ def test_a_file_is_not_replaced_unless_told_to(
     out.write_bytes(b"mine")
     assert "--overwrite" in refused(capsys, lab_run, "--recipe", "float32", "--out", out)
     assert out.read_bytes() == b"mine"
+    sidecar(out).write_bytes(b"mine too")
+    other = ("--out", out.with_suffix(".onnx"), "--format", "onnx")  # whose card has the same name
+    assert "model.json" in refused(capsys, lab_run, "--recipe", "float32", *other)
+    assert sidecar(out).read_bytes() == b"mine too"
+    (tmp_path / "folder.tflite").mkdir()
+    line = refused(capsys, lab_run, "--recipe", "float32", "--out", tmp_path / "folder.tflite", "--overwrite")
+    assert "must be a file" in line
 
 
 def test_a_run_of_a_newer_version_is_refused(lab_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

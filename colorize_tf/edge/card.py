@@ -20,12 +20,13 @@ from colorize_tf.atomic import write_bytes, write_text
 from colorize_tf.edge import flatbuffer
 from colorize_tf.errors import InputError, shorten
 
-__all__ = ["CONTRACT", "METADATA", "Card", "read_model", "sidecar", "write_model"]
+__all__ = ["CONTRACT", "LONGEST", "METADATA", "Card", "read_model", "sidecar", "write_model"]
 
 CONTRACT = 1  # of the model file: DESIGN of inputs, outputs and card together
 METADATA = "colorize_tf.card"
 KINDS = ("colorize", "translate")
 FITS = ("pad", "squash", "letterbox")
+LONGEST = 8192  # side of an input
 MOST_BYTES = 1 << 31  # a flatbuffer ends there
 UNSIGNED = "0" * 64
 
@@ -70,8 +71,8 @@ class Card:
             raise _bad("height, width, fit", "must be null, null, pad or two sizes with squash or letterbox", shape)
         for name in ("height", "width", "ab_scale", "multiple", "short_side"):
             value = getattr(self, name)
-            if value is not None and not 1 <= value <= 8192:
-                raise _bad(name, "must be in 1..8192", value)
+            if value is not None and not 1 <= value <= LONGEST:
+                raise _bad(name, f"must be in 1..{LONGEST}", value)
         if any(size is not None and size % self.ab_scale for size in (self.height, self.width)):
             raise _bad("ab_scale", "must divide height and width", self.ab_scale)
         if self.height is None and self.multiple % self.ab_scale:
