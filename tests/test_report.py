@@ -175,6 +175,17 @@ def test_damaged_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert error.startswith(f"error: {tmp_path / 'results.json'}: ") and error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("budget", "told"),
+    [({"minutes": 40.0}, "40 minutes of"), ({"minutes": None, "passes": 1}, "1 pass for"),
+     ({"minutes": None, "passes": 3}, "3 passes for")],
+)  # fmt: skip
+def test_the_page_begins_with_the_budget(folder: Path, budget: dict[str, Any], told: str) -> None:
+    (folder / "results.json").write_text(json.dumps({**STUDY, **budget}))
+    assert main([str(folder)]) == 0
+    assert (folder / "comparison.md").read_text().startswith(told)
+
+
 def test_a_folder_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     assert "study: must be the folder of a study" in capsys.readouterr().err

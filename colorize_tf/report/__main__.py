@@ -74,7 +74,8 @@ def _tables(study: Mapping[str, Any], *makers: Callable[[Mapping[str, Any]], Tab
 
 
 def _budget(study: Mapping[str, Any]) -> str:
-    budget = f"{study['minutes']:g} minutes of training steps" if study["minutes"] else f"{study['passes']} passes"
+    minutes, passes = study["minutes"], study["passes"]
+    budget = f"{minutes:g} minutes of training steps" if minutes else f"{passes} pass{'es' if passes > 1 else ''}"
     commits = dict.fromkeys(name for row in study["rows"] for name in (row.get("commit") or "").split(", ") if name)
     told = f", code {', '.join(commits)}" if commits else ""
     return f"{budget} for each, on {study['cores']} cores; the {study['weights']} weights of each training{told}."
