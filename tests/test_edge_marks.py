@@ -15,6 +15,8 @@ from colorize_tf.edge.provenance import SOURCE_TYPE, software, updated_xmp
 
 from .photo_files import COLORIZER, colorized, gray, opened, saved, xmp
 
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+
 
 def test_xmp_keeps_the_rest_and_says_one_thing_only():
     old = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -39,6 +41,28 @@ def test_xmp_that_cannot_be_read_is_replaced(old):
     assert any(SOURCE_TYPE in e.attrib.values() for e in root.iter())
 
 
+IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        f'<rdf:RDF xmlns:rdf="{RDF}"></rdf:RDF><!-- </rdf:RDF> -->',  # the mark would be a comment
+        f'<rdf:RDF xmlns:rdf="{RDF}"><a><![CDATA[</rdf:RDF>]]></a></rdf:RDF >',  # or a text
+        f'<rdf:RDF xmlns:rdf="{RDF}" xmlns:e="{IPTC}"><e:DigitalSourceType><b/></e:DigitalSourceType></rdf:RDF>',
+        f'<rdf:RDF xmlns:rdf="{RDF}" xmlns:e=" {IPTC}" e:x="&lt;"><open></rdf:RDF>',
+        f'<!DOCTYPE x [<!ENTITY e "z">]><rdf:RDF xmlns:rdf="{RDF}">&e;</rdf:RDF>',
+    ],
+)
+def test_xmp_in_which_the_mark_would_not_be_found_is_replaced(old):
+    notes = []
+    new = updated_xmp(old.encode(), "tool", notes=notes)
+    assert notes == ["its XMP is damaged, or not in UTF-8, and was left out"]
+    found = [e.attrib.get(f"{{{IPTC}}}DigitalSourceType") for e in ElementTree.fromstring(new).iter()]
+    assert [value for value in found if value] == [SOURCE_TYPE]
+    assert not [e for e in ElementTree.fromstring(new).iter() if "DigitalSourceType" in e.tag]
+
+
 def exif_of(size, thumbnail=0):
     """A block of this size in all, with a maker's note as long as needed, and at its end maybe a thumbnail."""
     rest = 2 + 12 + 4 + (2 + 24 + 4 if thumbnail else 0)
@@ -57,7 +81,8 @@ def exif_of(size, thumbnail=0):
 
 
 def xmp_of(size, inside=""):
-    head, tail = f'<rdf:RDF xmlns:x2="http://ns.adobe.com/xap/1.0/">{inside}<!--', "--></rdf:RDF>"
+    head = f'<rdf:RDF xmlns:rdf="{RDF}" xmlns:x2="http://ns.adobe.com/xap/1.0/">{inside}<!--'
+    tail = "--></rdf:RDF>"
     return head + "x" * (size - len(head) - len(tail)) + tail
 
 

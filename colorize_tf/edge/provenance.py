@@ -6,6 +6,7 @@ IPTC's digital source type says it to other programs; EXIF Software and XMP Crea
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ElementTree
 from xml.sax.saxutils import quoteattr
 
 from colorize_tf import __version__
@@ -27,6 +28,7 @@ EMPTY = (
     '</rdf:RDF></x:xmpmeta>\n<?xpacket end="w"?>'
 )
 MOST = 1 << 20  # bytes of existing XMP that are kept
+DAMAGED = "its XMP is damaged, or not in UTF-8, and was left out"
 
 
 def software(card: Card) -> str:
@@ -46,10 +48,26 @@ def updated_xmp(packet: bytes | None, tool: str, most: int | None = None, notes:
         new = _marked(text, tool)
         if most and len(new) > most:
             new = _marked(_without_thumbnails(text), tool)
-        if not most or len(new) <= most:
+        if most and len(new) > most:
+            said.append(f"its XMP is larger than the {most:,} bytes that fit and was left out")
+        elif not _says_it_once(new):
+            said.append(DAMAGED)
+        else:
             return new
-        said.append(f"its XMP is larger than the {most:,} bytes that fit and was left out")
     return _marked(EMPTY, tool)
+
+
+def _says_it_once(packet: bytes) -> bool:
+    """Whether other programs will find the mark, and nothing that contradicts it."""
+    if b"<!DOCTYPE" in packet:  # has no place in XMP, and might define any text to mean any other
+        return False
+    try:
+        elements = list(ElementTree.fromstring(packet).iter())
+    except ElementTree.ParseError:
+        return False
+    name = f"{{{IPTC}}}DigitalSourceType"
+    said = [element.get(name, "other" if element.tag == name else None) for element in elements]
+    return [value for value in said if value] == [SOURCE_TYPE]
 
 
 def _marked(text: str, tool: str) -> bytes:
@@ -75,7 +93,7 @@ def _readable(packet: bytes | None, notes: list[str]) -> str | None:
     except UnicodeDecodeError:
         text = ""
     if "</rdf:RDF>" not in text:
-        notes.append("its XMP is damaged, or not in UTF-8, and was left out")
+        notes.append(DAMAGED)
         return None
     return text.strip("\0")
 
