@@ -273,6 +273,22 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(album, run):
     assert "2 colorized, 1 failed" in err
 
 
+def test_a_folder_that_cannot_be_read_is_reported(album, run, monkeypatch):
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("inner"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    code, out, err = run(album, "-r")
+    assert (code, len(out.splitlines())) == (1, 2)
+    assert f"error: {album / 'inner'}: must be a readable folder. Received: Permission denied\n" in err
+    assert "2 colorized, 1 failed" in err
+    assert "inner: must be a readable folder" in run(album / "inner")[2]
+
+
 def test_what_is_wrong_with_a_photo_names_it(album, run):
     gray().save(album / "pages.tif", save_all=True, append_images=[gray(1)])
     code, _, err = run(album, "--format", "jpg")

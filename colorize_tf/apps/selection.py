@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class Output:
 def select(inputs: Sequence[str], output: str | None, suffix: str | None, recursive: bool) -> list[Job]:
     """Files, folders and patterns as the user gave them -> jobs in the order of the inputs, sorted within folders."""
     found: list[tuple[Path, Path]] = []  # photo, and the folder whose tree the output mirrors
+    unread: list[OSError] = []
     folders = False
     for text in inputs:
         paths = _matches(text)
@@ -57,8 +58,8 @@ def select(inputs: Sequence[str], output: str | None, suffix: str | None, recurs
         for path in paths:
             if path.is_dir():
                 folders = True
-                inside = list(photos_in(path, recursive, Path(output) if output else None))
-                if not inside and len(paths) == 1:
+                inside = list(photos_in(path, recursive, Path(output) if output else None, unread.append))
+                if not inside and not unread and len(paths) == 1:
                     rule = (
                         "must hold photos"
                         if recursive
@@ -69,13 +70,19 @@ def select(inputs: Sequence[str], output: str | None, suffix: str | None, recurs
             else:
                 found.append((path, path.parent))
     place = _output(output, suffix, folders or len(found) > 1)
-    return _each_in_a_place_of_its_own(Job(source, place.target(source, root)) for source, root in _unmade(dict(found)))
+    jobs = (Job(source, place.target(source, root)) for source, root in _unmade(dict(found)))
+    return [_closed(error) for error in unread] + _each_in_a_place_of_its_own(jobs)
 
 
-def photos_in(folder: Path, recursive: bool, output: Path | None) -> Iterator[Path]:
-    """The photos of a folder, sorted; nothing hidden, no results, nothing from inside the output folder."""
+def photos_in(
+    folder: Path, recursive: bool, output: Path | None, unread: Callable[[OSError], object] | None = None
+) -> Iterator[Path]:
+    """The photos of a folder, sorted; nothing hidden, no results, nothing from inside the output folder.
+
+    Where a folder cannot be read `unread` is told.
+    """
     inner = output.resolve() if output and output.resolve() != folder.resolve() else None
-    for parent, children, names in os.walk(folder):
+    for parent, children, names in os.walk(folder, onerror=unread):
         children[:] = sorted(name for name in children if not name.startswith(".")) if recursive else []
         if inner:
             children[:] = [name for name in children if (Path(parent) / name).resolve() != inner]
@@ -103,6 +110,12 @@ def displaced(job: Job, owner: Path) -> Job:
     """The job, which cannot be done because its place is that of another photo's result."""
     problem = f"{shorten(str(job.source))}: its result would have the name of another's, that of {shorten(str(owner))}"
     return replace(job, problem=problem)
+
+
+def _closed(error: OSError) -> Job:
+    """A folder that cannot be read, so that it counts among what failed."""
+    folder = Path(error.filename)
+    return Job(folder, folder, f"{shorten(str(folder))}: must be a readable folder. Received: {error.strerror}")
 
 
 def _unmade(found: dict[Path, Path]) -> Iterator[tuple[Path, Path]]:
