@@ -49,9 +49,17 @@ def test_the_example_needs_the_package_no_more_than_a_board_has_it():
 
 
 def test_the_example_says_what_is_wrong(tmp_path):
-    bad = tmp_path / "bad.tflite"
+    bad, photo = tmp_path / "bad.tflite", ROOT / "tests" / "golden" / "gray.png"
     bad.write_bytes(bytes(100))
-    result = run(bad, "a", "b")
-    assert result.returncode == 1
-    assert "not a model exported by colorize_tf" in result.stderr
+    for words, said in (
+        ((bad, "a", "b"), "not a model exported by colorize_tf"),
+        ((MODELS / "tiny.tflite", tmp_path / "none.png", tmp_path / "b.png"), "No such file"),
+        ((MODELS / "tiny.tflite", bad, tmp_path / "b.png"), "cannot identify image file"),
+        ((MODELS / "tiny.tflite", photo, tmp_path / "b.xyz"), "unknown file extension"),
+        ((MODELS / "tiny.tflite", photo, bad), "bad.tflite: is there already"),
+    ):
+        result = run(*words)
+        assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+        assert said in result.stderr.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.tflite"]
     assert run().returncode == 1

@@ -11,6 +11,7 @@ writes differs from `colorize --fast --no-levels` by rounding alone. For metadat
 import json
 import struct
 import sys
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
@@ -29,6 +30,8 @@ XMP = (
 
 def main(model, source, target):
     """Reads a photo, asks the network for its colours, and writes them over the photo's own luma."""
+    if Path(target).exists():
+        sys.exit(f"{target}: is there already, and might be an original")
     interpreter, card = load(model)
     image = ImageOps.exif_transpose(Image.open(source)).convert("RGB")
     light = decode(np.asarray(image)) @ TO_XYZ[1]  # luminance 0..1, [H,W]
@@ -158,4 +161,7 @@ def unroot(f):
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (OSError, ValueError) as error:  # no such file, no photo, no format of this name, no network
+        sys.exit(f"error: {error}")
