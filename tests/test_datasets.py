@@ -1,7 +1,9 @@
 """Sources, splits, shards: what is found, what is left out, and that photos never change sides."""
 
+import errno
 import hashlib
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -72,6 +74,30 @@ def test_a_folder_linked_into_itself_ends(tmp_path):
     assert open_source(f"folder:{tmp_path}/photos").count == 1
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    save(tmp_path / "photos/1.jpg", 1)
+    (tmp_path / "photos/closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    photos = open_source(f"folder:{tmp_path}/photos")
+    assert list(photos.names) == ["1.jpg"]
+    assert [(bad.name, bad.reason) for bad in photos.rejected] == [("closed/", "Permission denied")]
+
+
+def test_what_is_said_of_a_file_cannot_garble_the_terminal(tmp_path, caplog):
+    save(tmp_path / "a\nb/1.jpg", 1)
+    (tmp_path / "a\nb/\x1b[31m.jpg").write_bytes(b"bad")
+    open_source(f"folder:{tmp_path}/a\nb")
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said.isprintable() and "left out 1 of 2" in said
+
+
 def test_unusable_files_are_named_with_the_reason_and_left_out(tmp_path, caplog):
     good = save(tmp_path / "photos/good.jpg", 1)
     save(tmp_path / "photos/tiny.jpg", 2, (20, 64))
@@ -91,6 +117,12 @@ def test_unusable_files_are_named_with_the_reason_and_left_out(tmp_path, caplog)
         "nowhere.jpg": "No such file or directory",
     }
     assert "left out 6 of 7" in caplog.text
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_is_a_share(share):
+    with pytest.raises(InputError, match="must be from 0 to 1"):
+        open_source("synthetic:3", max_bad_share=share)
 
 
 def test_too_many_unusable_files_are_an_error(tmp_path):
@@ -118,6 +150,8 @@ def test_a_folder_of_nothing_but_bad_files_is_an_error_whatever_the_share(tmp_pa
         ("tfrecord:/no/such/*", "must match existing files"),
         ("tar:/no/such.tar", "must match existing files"),
         ("synthetic:many", "synthetic:COUNT"),
+        ("synthetic:0", "1 to a million"),
+        ("synthetic:5,size=0x0", "1 to 4096 pixels"),
         ("unpaired:folder:a|folder:b", "two sets"),
     ],
 )

@@ -1,6 +1,8 @@
 """Photos of every kind that a camera, a scanner or the web leaves: each is read right, or left out with a reason."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -207,6 +209,19 @@ def test_a_decompression_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(RejectError, match="megapixels"):
         examine(encoded("PNG"))
+
+
+def test_a_large_photo_is_taken_without_a_remark():
+    code = (
+        "import io, PIL.Image\n"
+        "from colorize_tf.datasets.examine import examine\n"
+        "PIL.Image.MAX_IMAGE_PIXELS = 100\n"
+        "file = io.BytesIO()\n"
+        "PIL.Image.new('RGBA', (12, 12)).save(file, 'PNG')\n"
+        "print(examine(file.getvalue()).width)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("12\n", "")
 
 
 @pytest.mark.filterwarnings("ignore:.*EXIF.*:UserWarning")

@@ -96,6 +96,34 @@ def test_shards_of_others_are_read_too(photo_folder, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"image/sha256": b"x"},
+        {"image/sha256": b"x", "image/format": b"jpeg", "image/height": b"tall", "image/width": 64},
+        {"image/sha256": b"x", "image/format": b"JPEG", "image/height": 4, "image/width": 4, "image/orientation": 1},
+        {"image/height": None, "image/chroma": 1.5},
+    ],
+)
+def test_what_others_say_of_a_photo_is_not_taken_for_ours(told, photo_folder, tmp_path):
+    import tensorflow as tf
+
+    photos = open_source(f"folder:{photo_folder}").take(1)
+    example = tf.train.Example()
+    feature = example.features.feature
+    feature["image/encoded"].bytes_list.value.append(photos.encoded(0))
+    feature["image/boxes"].float_list.SetInParent()
+    for name, value in told.items():
+        kind = {bytes: "bytes_list", int: "int64_list", float: "float_list", type(None): "int64_list"}[type(value)]
+        getattr(feature[name], kind).value.extend([] if value is None else [value])
+        getattr(feature[name], kind).SetInParent()
+    with tf.io.TFRecordWriter(str(tmp_path / "other.tfrecord")) as writer:
+        writer.write(example.SerializeToString())
+    found = open_source(f"tfrecord:{tmp_path}/other.tfrecord")
+    assert found.hashes == photos.hashes
+    assert (found.height, found.width, found.orientation) == (photos.height, photos.width, photos.orientation)
+
+
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
 def test_a_damaged_shard_gives_what_is_before_the_damage(photo_folder, tmp_path, damage):
     pack(open_source(f"folder:{photo_folder}"), tmp_path / "shards")

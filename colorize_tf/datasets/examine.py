@@ -19,16 +19,18 @@ JPEG, PNG = 0, 1  # what a training graph decodes, as coded in `Examined.format`
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
 )
-LARGEST = 1 << 28  # pixels: beyond it a file is a decompression bomb, or a panorama to be cut up first
+LARGEST = 178_956_970  # pixels: all that is larger Pillow takes for a decompression bomb
 
+_TOO_LARGE = f"larger than {LARGEST // 1_000_000} megapixels"
 _ORIENTATION_TAG = 0x0112
 # What PIL and TensorFlow both turn into the same 8-bit RGB: all else is converted once.
 _DIRECT = {"JPEG": ("RGB", "L"), "MPO": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1")}
 _BROKEN = (OSError, ValueError, SyntaxError, KeyError, EOFError, IndexError, TypeError, OverflowError, Warning)
 
-# Photos with odd metadata are common; PIL's remark about each would hide what matters. (Filters are the process's own,
-# and photos are examined in threads: it cannot be done around each.)
+# Photos with odd metadata are common, and large ones are no bombs yet; PIL's remark about each would hide what matters.
+# (Filters are the process's own, and photos are examined in threads: it cannot be done around each.)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class RejectError(Exception):
@@ -60,14 +62,14 @@ def examine(original: bytes) -> Examined:
         with Image.open(io.BytesIO(original)) as image:
             kind, mode, (width, height) = image.format or "", image.mode, image.size
             if width * height > LARGEST:
-                raise RejectError(f"larger than {LARGEST >> 20} megapixels")
+                raise RejectError(_TOO_LARGE)
             if mode in _DIRECT.get(kind, ()) and "transparency" not in image.info:
                 thumbnail = _decode_small(original, kind)
                 format_ = PNG if kind == "PNG" else JPEG
                 return Examined(sha256, format_, height, width, _orientation(image), _chroma(thumbnail))
             rgb = _eight_bit_rgb(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise RejectError(f"larger than {LARGEST >> 20} megapixels") from error
+        raise RejectError(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
         raise RejectError("not a picture") from error
     except _BROKEN as error:

@@ -52,9 +52,9 @@ def _first_value(record: bytes, start: int, end: int) -> tuple[Any, int] | None:
         for _, wire, c, d in _fields(record, a, b):  # the list's repeated `value`
             if kind == 1:
                 return record[c:d], c
-            if kind == 2:
+            if kind == 2 and d - c >= 4:
                 return struct.unpack_from("<f", record, c)[0], -1  # packed or not, the first float lies here
-            if kind == 3:
+            if kind == 3 and (wire == 0 or d > c):
                 number = _varint(record, c)[0] if wire == 2 else c
                 return (number - (1 << 64) if number >> 63 else number), -1
     return None

@@ -25,7 +25,7 @@ from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected, Unpaired
 from colorize_tf.datasets.shards import ShardError, parse_example, records
 from colorize_tf.datasets.synthetic import SIZE, scene
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, shorten
 
 __all__ = ["MAX_BAD_SHARE", "SMALLEST", "open_source", "open_unpaired"]
 
@@ -33,6 +33,8 @@ MAX_BAD_SHARE = 0.5
 SMALLEST = 32  # pixels of the shorter side; below it a photo is an icon
 
 Found = Iterable[Row | Rejected]
+
+_FORMATS: Mapping[object, int] = {b"jpeg": JPEG, b"png": PNG}  # as our own shards name them
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ def open_source(
     `near_gray` leaves out photos whose mean CIE chroma is below it (5 is a sensible value).
     """
     kind, colon, where = spec.partition(":")
+    if not 0 <= max_bad_share <= 1:
+        raise InputError("max_bad_share", "must be from 0 to 1", max_bad_share)
     if kind == "unpaired":
         raise InputError("data", "unpaired: is for models that learn from two sets", spec, "Give one source.")
     if kind not in _SOURCES or not colon:
@@ -65,13 +69,14 @@ def open_source(
         if photos.count == 0 or len(photos.rejected) > max_bad_share * found:
             received = f"{len(photos.rejected)} of {found} in {spec} ({told}; first: {first})"
             raise InputError("data", f"may hold at most {max_bad_share:.0%} unusable photos", received)
-        _log.warning("%s: left out %d of %d: %s; first: %s", spec, len(photos.rejected), found, told, first)
+        counts = f"{len(photos.rejected)} of {found}"
+        _log.warning("%s: left out %s: %s; first: %s", shorten(spec), counts, told, shorten(first))
     if near_gray is not None:
         colourful = photos.chroma >= near_gray
         if not colourful.any():
             raise InputError("near_gray", "must leave some photos", near_gray, "Use a lower threshold.")
         if not colourful.all():
-            _log.info("%s: left out %d near-gray photos", spec, int((~colourful).sum()))
+            _log.info("%s: left out %d near-gray photos", shorten(spec), int((~colourful).sum()))
         photos = photos.pick(colourful)
     return photos
 
@@ -97,9 +102,14 @@ def _folder(where: str) -> Found:
     root = Path(where).expanduser().absolute()
     if not where or not root.is_dir():
         raise InputError("data", "folder: must name an existing folder", where)
-    paths = sorted(_photos_below(root))
+    missing: list[Rejected] = []
+
+    def closed(error: OSError) -> None:
+        name = Path(error.filename).relative_to(root).as_posix()
+        missing.append(Rejected(f"{name}/", error.strerror or "unreadable"))
+
+    paths = sorted(_photos_below(root, closed))
     classes = bool(paths) and all(len(path.parts) > 1 for path in paths)
-    missing = []
 
     def entries() -> Iterator[Entry]:
         for path in paths:
@@ -115,10 +125,13 @@ def _folder(where: str) -> Found:
     yield from missing
 
 
-def _photos_below(root: Path) -> Iterator[Path]:
-    """Paths relative to `root` of all that looks like a photo; follows links to folders, each folder once."""
+def _photos_below(root: Path, closed: Callable[[OSError], None]) -> Iterator[Path]:
+    """Paths relative to `root` of all that looks like a photo; follows links to folders, each folder once.
+
+    A folder that cannot be read is told to `closed`.
+    """
     seen = set()
-    for parent, folders, names in os.walk(root, followlinks=True):
+    for parent, folders, names in os.walk(root, onerror=closed, followlinks=True):
         status = Path(parent).stat()
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
@@ -174,8 +187,8 @@ def _shard(path: str) -> Found:
             entry = _entry(path, offset, values, stamp)
             if entry is None:
                 yield Rejected(f"{Path(path).name}@{offset}", "no encoded image in the record")
-            elif "image/sha256" in values:
-                yield Row(entry, _known(values))
+            elif (known := _known(values)) is not None:
+                yield Row(entry, known)
             else:
                 foreign.append(entry)
     except ShardError as error:
@@ -195,12 +208,13 @@ def _entry(path: str, offset: int, values: Mapping[str, tuple[object, int]], sta
     return None
 
 
-def _known(values: Mapping[str, tuple[object, int]]) -> Examined:
-    """What our own writer found out when it examined the photo."""
-    height, width, orientation = (int(_text(values[f"image/{name}"][0])) for name in ("height", "width", "orientation"))
-    kind = PNG if values["image/format"][0] == b"png" else JPEG
-    chroma = float(_text(values["image/chroma"][0]))
-    return Examined(_text(values["image/sha256"][0]), kind, height, width, orientation, chroma)
+def _known(values: Mapping[str, tuple[object, int]]) -> Examined | None:
+    """What our own writer found out when it examined the photo; None of a record that is not ours."""
+    names = ("sha256", "format", "height", "width", "orientation", "chroma")
+    told = [values.get(f"image/{name}", (None, -1))[0] for name in names]
+    if [type(value) for value in told] != [bytes, bytes, int, int, int, float] or told[1] not in _FORMATS:
+        return None
+    return Examined(_text(told[0]), _FORMATS[told[1]], *told[2:])
 
 
 def _text(value: object) -> str:
@@ -230,9 +244,9 @@ def _synthetic(where: str) -> Found:
     if not match:
         raise InputError("data", "must be synthetic:COUNT[,seed=N][,size=HEIGHTxWIDTH]", f"synthetic:{where}")
     count, seed, height, width = (int(part) if part else None for part in match.groups())
-    count, seed, size = count or 256, seed or 0, (height or SIZE[0], width or SIZE[1])
-    if min(size) < 1 or max(size) > 4096 or count > 1_000_000:
-        raise InputError("data", "synthetic: makes at most a million pictures of at most 4096²", where)
+    count, seed, size = 256 if count is None else count, seed or 0, SIZE if height is None else (height, width)
+    if not (1 <= count <= 1_000_000 and min(size) >= 1 and max(size) <= 4096):
+        raise InputError("data", "synthetic: makes 1 to a million pictures of 1 to 4096 pixels a side", where)
 
     def draw(index: int) -> Item:
         buffer = io.BytesIO()
