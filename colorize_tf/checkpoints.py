@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import warnings
 import zipfile
@@ -30,6 +31,7 @@ from colorize_tf.models.pool import ImagePool
 __all__ = [
     "WEIGHTS",
     "Progress",
+    "check_fresh",
     "clear_leftovers",
     "is_sound",
     "latest",
@@ -43,6 +45,7 @@ __all__ = [
 WEIGHTS = "model.weights.h5"
 STATE = "state.npz"
 PROGRESS = "progress.json"
+_NAME = re.compile(r"step-\d+")
 
 
 @dataclass
@@ -157,8 +160,22 @@ def clear_leftovers(run: Path) -> None:
     clear_folders(run / "checkpoints", "step-*")
 
 
+def check_fresh(run: Path) -> None:
+    """Refuses to begin anew, for want of a checkpoint, in a run that has learnt something.
+
+    One that was killed before its first checkpoint has at most one epoch behind it, and the weights of that.
+    """
+    history = run / "history.csv"
+    epochs = len(history.read_bytes().splitlines()) - 1 if history.is_file() else 0
+    if epochs > 1 or (epochs < 1 and (run / "best" / WEIGHTS).is_file()):
+        remedy = f"Start a new run with --init-from {run}."
+        raise InputError("--resume", "finds a trained network and no checkpoint to go on from", str(run), remedy)
+
+
 def _all(run: Path) -> list[Path]:
-    return sorted((run / "checkpoints").glob("step-*"), key=lambda path: (len(path.name), path.name))
+    """The checkpoints of a run, oldest first; what else somebody keeps beside them is not ours."""
+    found = (run / "checkpoints").glob("step-*")
+    return sorted((path for path in found if _NAME.fullmatch(path.name)), key=lambda path: int(path.name[5:]))
 
 
 class _WeightsBuffer(io.BytesIO):

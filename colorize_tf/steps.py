@@ -138,7 +138,8 @@ def failures_in_one_line(devices: Devices) -> Iterator[None]:
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        raise RunError(f"training: the device has no memory left; lower --batch: {first_line(error)}") from error
+        rule = "the device has no memory left; lower --batch or the network's width"
+        raise RunError(f"training: {rule}: {first_line(error)}") from error
     except tf.errors.OpError as error:
         if devices.workers == 1:
             raise

@@ -88,7 +88,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     steps = options.steps_per_epoch or steps_per_epoch(photos, config.data.batch)
 
     # === Model ===
-    with devices.strategy.scope():
+    with devices.strategy.scope(), failures_in_one_line(devices):
         model = build(config.model.name, **config.model.options())
         model.compile(**options.optimizer())
     photos = photos_for(photos, model, config.data)
@@ -102,6 +102,8 @@ def train(arguments: Arguments, command: str = "") -> int:
             remedy = "Give back the same photos, or start a new run with --init-from."
             raise InputError("--data", "is not what the checkpoint was trained on", config.data.data, remedy)
     else:
+        if arguments.resume:
+            checkpoints.check_fresh(run)
         if options.encoder_weights:
             if not hasattr(model, "load_encoder"):
                 raise InputError("--encoder-weights", "needs a network that takes such an encoder", config.model.name)

@@ -101,6 +101,38 @@ def test_only_the_newest_are_kept(tmp_path: Path, model: keras.Model):
     assert names == ["step-00000020", "step-00000100"]
 
 
+def test_what_else_lies_among_the_checkpoints_is_left_alone(run: Path, model: keras.Model):
+    copy = shutil.copytree(run / "checkpoints" / "step-00000005", run / "checkpoints" / "step-00000005.bak")
+    assert checkpoints.latest(run).name == "step-00000005"
+    checkpoints.save(run, model, Progress(total_steps=100_000_000), keep=1)
+    checkpoints.save(run, model, Progress(total_steps=99_999_999), keep=1)
+    assert [path.name for path in (run / "checkpoints").glob("step-*[0-9]")] == ["step-100000000"]
+    assert (copy / WEIGHTS).is_file()
+
+
+@pytest.mark.parametrize(
+    ("history", "best", "fresh"),
+    [
+        ("", False, True),
+        ("epoch\n1\n", False, True),
+        ("epoch\n1\n", True, True),  # killed before its first checkpoint
+        ("epoch\n1\n2\n", False, False),
+        ("", True, False),  # a mean of other runs
+    ],
+)
+def test_a_run_that_has_learnt_does_not_begin_anew(history: str, best: bool, fresh: bool, tmp_path: Path):
+    if history:
+        (tmp_path / "history.csv").write_text(history)
+    if best:
+        (tmp_path / "best").mkdir()
+        (tmp_path / "best" / WEIGHTS).touch()
+    if fresh:
+        checkpoints.check_fresh(tmp_path)
+    else:
+        with pytest.raises(InputError, match="no checkpoint to go on from"):
+            checkpoints.check_fresh(tmp_path)
+
+
 def test_best_stands_before_newest(run: Path, model: keras.Model):
     assert checkpoints.weights_of(run).parent.name == "step-00000005"
     checkpoints.save_best(run, model, {"epoch": 1, "val_psnr": 20.0})

@@ -404,6 +404,16 @@ def test_wrong_option_is_one_line_and_leaves_no_folder(words: str, said: str, da
     assert not (tmp_path / "x").exists()
 
 
+def test_resume_without_its_checkpoints_leaves_the_best_alone(run: Path, tmp_path: Path, capsys):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    shutil.rmtree(copy / "checkpoints")
+    before = (copy / "best" / "model.weights.h5").read_bytes()
+    code, line = refused(["--resume", "--out", str(copy), "--epochs", "3"], capsys)
+    assert code == 2
+    assert "no checkpoint to go on from" in line and f"--init-from {copy}" in line
+    assert (copy / "best" / "model.weights.h5").read_bytes() == before
+
+
 def test_resume_on_other_photos_is_refused(data: list[str], tmp_path: Path, capsys):
     photos = tmp_path / "photos"
     photos.mkdir()
