@@ -23,6 +23,7 @@ from colorize_tf.datasets import Photos, open_source
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.exhibits import sheet
+from colorize_tf.family import LARGEST
 from colorize_tf.frechet import caution
 from colorize_tf.judging import GRAY, Painter, evaluate
 from colorize_tf.out_folder import check_out_folder
@@ -94,8 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     out: Path | None = given.out
     if out is not None:
         check_out_folder(out, RESULT, overwrite=given.overwrite)
-    if given.size is not None and given.size < metrics.SSIM_WINDOW:
-        raise InputError("--size", f"must be at least {metrics.SSIM_WINDOW}, the window of SSIM", given.size)
+    if given.size is not None and not metrics.SSIM_WINDOW <= given.size <= LARGEST:
+        raise InputError("--size", f"must be from {metrics.SSIM_WINDOW}, the window of SSIM, to {LARGEST}", given.size)
     if given.limit is not None and given.limit < 1:
         raise InputError("--limit", "must be at least 1", given.limit)
     if given.data is not None and given.split is not None:
@@ -186,7 +187,11 @@ def _own_photos(colorizers: Collection[RunColorizer | TfliteColorizer], split: s
     configs = [one.run.config.data for one in colorizers if isinstance(one, RunColorizer)]
     if len(configs) < len(colorizers):
         raise InputError("--data", "must be given for .tflite files, which have no photos of their own", "none")
-    splits = {(one.data, one.subset, one.val_share, one.test_share, one.near_gray) for one in configs}
+    limits = [one.limit if split == "train" else None for one in configs]
+    splits = {
+        (one.data, one.subset, one.val_share, one.test_share, one.near_gray, limit)
+        for one, limit in zip(configs, limits, strict=True)
+    }
     if len(splits) > 1:
         raise InputError("--data", "must be given where runs have different photos or splits", sorted(map(str, splits)))
     photos = open_splits(configs[0])[split]

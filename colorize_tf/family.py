@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 from colorize_tf.errors import InputError
 from colorize_tf.fields import Checked, option
 
-__all__ = ["Family", "PowerOfTwo"]
+__all__ = ["LARGEST", "Family", "PowerOfTwo"]
+
+LARGEST = 4096  # side of a picture; larger ones take gigabytes each
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Family(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.size > LARGEST:
+            raise InputError("--size", f"must be at most {LARGEST}", self.size)
         least = max(self.smallest(), self.MULTIPLE)
         if self.size < least or self.size % self.MULTIPLE:
             rule = f"must be a multiple of {self.MULTIPLE}" + (f", at least {least}" if least > self.MULTIPLE else "")

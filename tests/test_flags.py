@@ -50,6 +50,7 @@ def test_flags_reach_their_fields():
         ("--out x --val-share nan", "--val-share", "from 0 to 0.9"),
         ("--out x --precision half", "--precision", "float32, bfloat16, float16"),
         ("--out x --size 100", "--size", "power of two"),
+        ("--out x --size 1048576", "--size", "at most 4096"),
         ("--out x --norm layer", "--norm", "batch, instance"),
         ("--size 64", "--out", "required"),
         ("--out x --resume --overwrite", "--resume", "--overwrite"),
