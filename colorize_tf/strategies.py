@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from typing import Any
 import tensorflow as tf
 
 from colorize_tf.config import TrainConfig
+from colorize_tf.datasets.readable import first_line
 from colorize_tf.errors import InputError, RunError
 
 __all__ = ["Devices", "open_devices"]
+
+_HOST = re.compile(r"\S+:\d+")
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,10 @@ def _multiworker(_: TrainConfig) -> Devices:
     workers, index = _cluster(os.environ.get("TF_CONFIG"))
     if index == 0 and workers > 1:
         print(f"waiting for {workers} workers", file=sys.stderr)
-    return Devices(tf.distribute.MultiWorkerMirroredStrategy(), worker=index, workers=workers)
+    try:
+        return Devices(tf.distribute.MultiWorkerMirroredStrategy(), worker=index, workers=workers)
+    except tf.errors.OpError as error:  # the port is taken, or this machine is not the one that is named
+        raise RunError(f"TF_CONFIG: this worker could not be started: {first_line(error)}") from error
 
 
 def _cluster(text: str | None) -> tuple[int, int]:
@@ -113,10 +120,12 @@ def _cluster(text: str | None) -> tuple[int, int]:
         raise InputError("TF_CONFIG", "is needed for --strategy multiworker", "nothing", example)
     try:
         content = json.loads(text)
-        chiefs, workers = (list(content["cluster"].get(kind, [])) for kind in ("chief", "worker"))
+        chiefs, workers = (content["cluster"].get(kind, []) for kind in ("chief", "worker"))
         kind, index = content["task"]["type"], int(content["task"]["index"])
         rank = index if kind == "chief" else len(chiefs) + index
         if kind not in ("chief", "worker") or not 0 <= index < len({"chief": chiefs, "worker": workers}[kind]):
+            raise ValueError
+        if not all(isinstance(hosts, list) and all(map(_HOST.fullmatch, hosts)) for hosts in (chiefs, workers)):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("TF_CONFIG", "must name the workers and this one's task among them", text, example) from None

@@ -71,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     one.add_argument("--limit", type=int, default=512, help="use at most so many photos (%(default)s)")
     options = top.parse_args(argv)
     if min(options.rounds, options.batch, options.limit, *options.sizes) < 1:
-        raise InputError("--rounds, --batch, --limit, --sizes", "must be at least 1", " ".join(argv or ()))
+        given = f"{options.rounds}, {options.batch}, {options.limit}, {options.sizes}"
+        raise InputError("--rounds, --batch, --limit, --sizes", "must be at least 1", given)
 
     photos = open_source(options.source)
     photos = photos.pick(photos.format == JPEG).take(options.limit)

@@ -124,11 +124,26 @@ def test_batch_that_replicas_cannot_share_is_one_clear_error():
         '{"cluster": {"worker": ["a:1"]}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
+        '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_wrong_tf_config_is_one_clear_error(text: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=r"TF_CONFIG: .* Example: "):
+        open_devices(TrainConfig(strategy="multiworker"))
+
+
+def test_a_worker_whose_port_is_taken_is_one_clear_error(monkeypatch: pytest.MonkeyPatch):
+    import tensorflow as tf
+
+    def taken() -> None:  # as TensorFlow says it; a real attempt would leave its traces in this process
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server\nand more")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", taken)
+    monkeypatch.setenv("TF_CONFIG", clusters([2222])[0])
+    with pytest.raises(RunError, match=r"TF_CONFIG: this worker could not be started: Could not start gRPC server$"):
         open_devices(TrainConfig(strategy="multiworker"))
 
 
