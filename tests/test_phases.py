@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+from colorize_tf import checkpoints
 from colorize_tf.config import TrainConfig
 from colorize_tf.errors import InputError
+from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.phases import Phases, decay, layer_paths
+
+from .model_checks import batch, changed, step, weights_of
 
 
 @pytest.fixture
@@ -53,6 +59,24 @@ def test_without_thawing_they_stay_frozen(model: keras.Model):
     assert {path.partition("/")[0] for path in trainable(model)} == {"discriminator"}
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_network_starts_from_another_one_and_freezes_and_thaws(name: str, tmp_path: Path):
+    family = FAMILIES[name]
+    earlier, model = (build(name, **family(name=name, **family.SMOKE).options()) for _ in "ab")
+    model.compile(learning_rate=1e-2)
+    checkpoints.save_best(tmp_path, earlier, {})
+    checkpoints.load_weights(model, checkpoints.weights_of(tmp_path))
+    assert all(map(np.array_equal, earlier.get_weights(), model.get_weights()))
+    x, y = batch(model)
+    if hasattr(model, "prepare"):
+        model.prepare([(x, y)])
+    phases, start = Phases(model, TrainConfig(freeze=("generator/*",), thaw_at=2)), weights_of(model.generator)
+    for epoch in range(2):
+        phases.enter(epoch)
+        step(model, x, y)
+        assert bool(changed(start, weights_of(model.generator))) == (epoch == 1)
+
+
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_slow_layers_move_by_their_share_of_the_rate(precision: str):
     moved = []
@@ -70,9 +94,9 @@ def test_slow_layers_move_by_their_share_of_the_rate(precision: str):
             {weight.path: weight.numpy() - before[weight.path] for weight in model.generator.trainable_variables}
         )
     plain, slowed = moved
-    for path, step in plain.items():
+    for path, whole in plain.items():
         share = 0.25 if path.startswith("down") else 1.0
-        np.testing.assert_allclose(slowed[path], share * step, rtol=1e-2, atol=1e-6, err_msg=path)
+        np.testing.assert_allclose(slowed[path], share * whole, rtol=1e-2, atol=1e-6, err_msg=path)
     assert np.abs(plain["down0/kernel"]).max() > 1e-4
 
 
