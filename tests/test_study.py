@@ -48,6 +48,15 @@ def test_variants_and_rows_of_ones_own() -> None:
     assert rows[3].flags == ("--encoder-weights", "my file.pth") and rows[3].preset == "unet"
 
 
+def test_a_row_may_bring_pictures_of_its_own(tmp_path: Path) -> None:
+    rows = entries([], ["own=unet --data folder:x", "radar=mcgan --data=unpaired:folder:a|folder:b", "plain=mcgan",
+                        "sets=cyclegan"])  # fmt: skip
+    assert [row.own_data for row in rows] == ["folder:x", "unpaired:folder:a|folder:b", None, None]
+    assert [row.two_sets for row in rows] == [False, True, False, True]
+    for row in rows[:2]:
+        assert parse(train_command(row, tmp_path, "folder:photos", [])).config.data.data == row.own_data
+
+
 def test_every_variant_is_a_command_that_train_takes(tmp_path: Path) -> None:
     for entry in entries(["all"], [], variants=True):
         config = parse(train_command(entry, tmp_path, None, phases(entry, EPOCHS))).config
@@ -416,6 +425,24 @@ def test_a_smoke_study_has_photos_enough_to_judge_by(tmp_path: Path, monkeypatch
     for splits in found:
         for part in (splits["val"], splits["test"]):
             assert min((part.a.count, part.b.count) if isinstance(part, Unpaired) else (part.count,)) >= 2
+
+
+def test_a_network_that_may_do_without_pairs_is_a_translator_where_it_has_two_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr("colorize_tf.study.study.train", lambda *_: None)
+    monkeypatch.setattr(Study, "_weights", lambda *_: ("weights", 3))
+    monkeypatch.setattr(Steps, "run", lambda _, module, arguments: calls.append((module, list(arguments))) or 0.0)
+    for name in ("vgg", "linear"):
+        (tmp_path / name).touch()
+    out, lpips = str(tmp_path / "study"), ["--lpips", str(tmp_path / "vgg"), str(tmp_path / "linear")]
+    row = "radar=mcgan --data unpaired:synthetic:40|synthetic:40,seed=2"
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "comparison.md").touch()  # which the report would write
+    assert main(["--models", "--row", row, "--passes", "1", *lpips, "--out", out]) == 1  # nothing was judged here
+    (judging,) = (arguments for module, arguments in calls if module == "colorize_tf.evaluate")
+    assert "--lpips" not in judging and "--size" not in judging  # which are for those that colorize
 
 
 def test_a_set_of_one_picture_is_too_few_to_judge_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = entries(given.models, given.row, variants=given.variants, paper=given.paper)
     if not rows:
         raise InputError("--models, --row", "must name something to compare", "nothing")
-    if given.data is None and not given.smoke and not all(entry.two_sets for entry in rows):
+    if given.data is None and not given.smoke and not all(entry.two_sets or entry.own_data for entry in rows):
         raise InputError("--data", "names the photos and is required", "no --data", "Example: --data folder:photos")
     if given.photos is not None and given.photos < 1:
         raise InputError("--photos", "must be at least 1", given.photos)

@@ -50,9 +50,15 @@ class Entry:
         return PRESETS[self.preset].config
 
     @property
+    def own_data(self) -> str | None:
+        """The pictures that its options name, None if it learns from those of the study."""
+        named = parse(["--preset", self.preset, "--out", self.name, *self.flags]).config.data.data
+        return None if named == self.paper.data.data else named
+
+    @property
     def two_sets(self) -> bool:
         """Whether it learns from two sets of pictures that do not correspond."""
-        return self.paper.data.data.startswith("unpaired:")
+        return (self.own_data or self.paper.data.data).startswith("unpaired:")
 
 
 def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = False, paper: bool = False) -> list[Entry]:

@@ -193,7 +193,7 @@ class Study:
 
     def _absent(self, entry: Entry) -> str | None:
         """Why a row cannot even begin."""
-        if entry.two_sets and self.settings.sets is None and not self.settings.smoke:
+        if entry.two_sets and entry.own_data is None and self.settings.sets is None and not self.settings.smoke:
             return "needs two sets of pictures: --sets 'unpaired:A|B'"
         return None
 
