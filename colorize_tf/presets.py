@@ -87,7 +87,11 @@ EXPECTED = {
     "mcgan-small": Expected(TWO_CORES, "144"),
     "scgan-small": Expected(TWO_CORES, "6.7"),
     "eccv16-small": Expected(TWO_CORES, "19"),
-    "siggraph17-small": Expected(TWO_CORES, "34"),
+    "siggraph17-small": Expected(
+        TWO_CORES, "34",
+        "after 2.6 of 100 epochs 22.6 dB on 917 photos held out (gray 21.8), colourfulness 14 "
+        "(truth 43), without hints",
+    ),
 }  # fmt: skip
 
 
