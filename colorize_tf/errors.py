@@ -19,6 +19,7 @@ from typing import Any
 __all__ = ["ColorizeError", "InputError", "RunError", "command_line", "shorten", "unknown_key"]
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_MORE = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT)
 
 
@@ -77,10 +78,12 @@ def command_line(main: Callable[..., int]) -> Callable[..., int]:
             return 1
         except OSError as error:
             # Each of these names a path and a reason; they are the machine's state, not a defect to trace.
-            if error.errno not in (*_NO_ROOM, *_NO_PLACE):
+            if error.errno not in (*_NO_ROOM, *_NO_MORE, *_NO_PLACE):
                 raise
-            where = shorten(str(error.filename or "output"))
+            where = shorten(str(error.filename or ("this machine" if error.errno in _NO_MORE else "output")))
             remedy = "Free it or choose another place" if error.errno in _NO_ROOM else "Choose another place"
+            if error.errno in _NO_MORE:
+                remedy = "Ask for less at the same time, or raise the limit"
             print(f"error: {where}: {error.strerror}. {remedy}", file=sys.stderr)
             return 1
 

@@ -36,6 +36,11 @@ def raising(error):
             1,
             "error: long: File name too long. Choose another place\n",
         ),
+        (
+            BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),  # no process more
+            1,
+            "error: this machine: Resource temporarily unavailable. Ask for less at the same time, or",
+        ),
         (KeyboardInterrupt(), 130, "error: interrupted"),
     ],
 )
