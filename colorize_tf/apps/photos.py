@@ -75,7 +75,11 @@ def parser() -> argparse.ArgumentParser:
     )
     colour = out.add_argument_group("colour")
     colour.add_argument(
-        "--hint", action="append", default=[], metavar="X,Y,#RRGGBB", help="this colour at this pixel; may be repeated"
+        "--hint",
+        action="append",
+        default=[],
+        metavar="X,Y,#RRGGBB[,RADIUS]",
+        help="this colour at this pixel of the upright photo; may be repeated",
     )
     colour.add_argument("--saturation", type=float, default=1.0, metavar="S", help="multiplies the chroma (default: 1)")
     colour.add_argument(
