@@ -50,8 +50,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     if given.samples is not None and not 1 <= given.samples <= 1000:
         raise InputError("--samples", "must be in 1..1000", given.samples)
-    if given.seed < 0:
-        raise InputError("--seed", "must not be negative", given.seed)
+    if not 0 <= given.seed < 1 << 31:
+        raise InputError("--seed", f"must be from 0 to {(1 << 31) - 1}", given.seed)
     translates = given.translate or given.back
     if translates and (given.samples or given.raw):
         raise InputError("--translate", "gives one picture, so it goes with neither --samples nor --raw", "both")

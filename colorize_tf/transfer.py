@@ -184,6 +184,8 @@ def _check(given: argparse.Namespace) -> None:
         value = getattr(given, name.removeprefix("--").replace("-", "_"))
         if value is not None and value < 1:
             raise InputError(name, "must be at least 1", value)
+    if not 0 <= given.seed < 1 << 32:
+        raise InputError("--seed", f"must be from 0 to {(1 << 32) - 1}", given.seed)
     if not all(0 < share <= 1 for share in given.shares):
         raise InputError("--shares", "must be above 0 and at most 1", given.shares)
 

@@ -116,6 +116,7 @@ def test_an_older_file_without_a_later_field_takes_its_default(saved: Path):
         ("unet --backbone inceptionv3 --size 64", "--size: must be a multiple of 32, at least 96. Received: 64."),
         ("eccv16 --balance 0", "--balance: must be from 0.01 to 1. Received: 0.0."),
         ("mobile --balance 0", "--balance: must be from 0.01 to 1. Received: 0.0."),
+        ("autoencoder --size 8", "--size: must be a multiple of 8, at least 16. Received: 8. Try 16."),
         ("mobile --size 32", "--size: must be a multiple of 32, at least 64. Received: 32."),
         ("mcgan --size 16", "--size: must be a multiple of 4, at least 32. Received: 16. Try 32."),
         ("pix2pix-lab --size 128 --scales 4", "--scales: must leave the smallest 32 pixels wide. Received: 4 of 128."),

@@ -218,6 +218,7 @@ def test_a_bad_photo_is_reported_and_the_rest_goes_on(
         (["{lab}", "{photo}", "--raw"], "--raw: needs a network that gives RGB"),
         (["{lab}", "{photo}", "--samples", "2"], "--samples: needs a run trained with --noise dropout"),
         (["{lab}", "{photo}", "--samples", "0"], "--samples: must be in 1..1000"),
+        (["{lab}", "{photo}", "--seed", "4294967296"], "--seed: must be from 0 to 2147483647"),
         (["{lab}", "{photo}", "{twin}"], "would both become"),
         (["{lab}", "{done}"], "--out: holds a result already"),
     ],

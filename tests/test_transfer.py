@@ -170,6 +170,7 @@ def test_every_start_and_share_has_a_row(
     ("arguments", "message"),
     [
         (["--shares", "0"], "--shares: must be above 0"),
+        (["--seed", "-1"], "--seed: must be from 0 to 4294967295"),
         (["--fewest", "1000"], "--fewest: must leave at least two labels"),
         (["--imagenet", "none.npz"], "--imagenet: needs a network that takes such an encoder"),
         (["--labels", "nowhere.jsonl"], "--labels: must be JSON lines"),
