@@ -123,9 +123,6 @@ class RunConfig:
     train: TrainConfig = TrainConfig()
     version: int = CONFIG_VERSION
 
-    def __post_init__(self) -> None:
-        self.model.check_batch(self.data.batch)
-
     def parts(self) -> dict[str, Checked]:
         """The three groups of options by name."""
         return {"model": self.model, "data": self.data, "train": self.train}

@@ -54,7 +54,9 @@ def parse(argv: Sequence[str]) -> Arguments:
     config = PRESETS[preset or DEFAULT_PRESET].config
     if smoke:
         config = config.smoke()
-    return Arguments(with_values(config, values), out, resume=False, overwrite=overwrite)
+    config = with_values(config, values)
+    config.model.check_batch(config.data.batch)
+    return Arguments(config, out, resume=False, overwrite=overwrite)
 
 
 def _resumed(out: Path, preset: str | None, smoke: bool, values: dict[str, Any]) -> RunConfig:
