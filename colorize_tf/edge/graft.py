@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from colorize_tf.edge.exif import ORDERS, PREFIX, MalformedExif, directory
 
-__all__ = ["INNER", "STRUCTURE", "graft_exif"]
+__all__ = ["INNER", "STRUCTURE", "graft_exif", "is_sound"]
 
 Value = tuple[int, int, bytes]  # its type, how many there are, and their bytes
 
@@ -42,7 +42,7 @@ def graft_exif(file: BinaryIO, blocks: Iterable[bytes]) -> None:
         following = file.read(4)
         end = file.seek(0, 2)
         added = bytearray(end % 2)
-        tags, inner = _read(block.removeprefix(PREFIX), order)
+        tags, inner, _ = _read(block, order)
         for tag, values in inner.items():
             entries[tag] = struct.pack(order + "HHII", tag, 4, 1, end + len(added))
             added += _directory({}, values, bytes(4), order, end + len(added))
@@ -58,38 +58,51 @@ def graft_exif(file: BinaryIO, blocks: Iterable[bytes]) -> None:
     file.seek(0, 2)
 
 
-def _read(tiff: bytes, to: str) -> tuple[dict[int, Value], dict[int, dict[int, Value]]]:
-    """An EXIF block -> what its first directory says of the photo, and its inner directories."""
+def is_sound(block: bytes) -> bool:
+    """Whether `graft_exif` leaves out nothing of an EXIF block because it is damaged."""
+    return _read(block, "<")[2]
+
+
+def _read(block: bytes, to: str) -> tuple[dict[int, Value], dict[int, dict[int, Value]], bool]:
+    """An EXIF block -> what its first directory says of the photo, its inner directories, whether that is all."""
+    tiff = block.removeprefix(PREFIX)
     order = ORDERS[tiff[:4]]
-    first = _values(tiff, order, struct.unpack_from(order + "I", tiff, 4)[0], to)
+    first, sound = _values(tiff, order, struct.unpack_from(order + "I", tiff, 4)[0], to)
     inner = {}
     for tag in INNER:
         kind, _, place = first.pop(tag, (0, 0, b""))
-        if kind == 4 and (values := _values(tiff, order, struct.unpack_from(to + "I", place)[0], to)):
-            inner[tag] = values
-    return {tag: value for tag, value in first.items() if tag not in STRUCTURE}, inner
+        if kind == 4:
+            inner[tag], whole = _values(tiff, order, struct.unpack_from(to + "I", place)[0], to)
+            sound &= whole
+    tags = {tag: value for tag, value in first.items() if tag not in STRUCTURE}
+    return tags, {tag: values for tag, values in inner.items() if values}, sound
 
 
-def _values(tiff: bytes, order: str, start: int, to: str) -> dict[int, Value]:
-    """A directory by tags, its numbers in the order `to`; what is damaged is left out."""
+def _values(tiff: bytes, order: str, start: int, to: str) -> tuple[dict[int, Value], bool]:
+    """A directory by tags, its numbers in the order `to`, without what is damaged; and whether nothing was."""
     found: dict[int, Value] = {}
     try:
         entries = directory(tiff, order, start)
     except (MalformedExif, struct.error):
-        return found
+        return found, False
     room = len(tiff)  # all together: where values overlap, a small block could say very much
+    sound = True
     for tag, entry in entries:
         kind, count, place = struct.unpack(order + "HII", entry[2:])
+        if not count or tag == INTEROPERABILITY:
+            continue
         form = TYPES.get(kind, "")
         size = struct.calcsize("<" + form) * count
         data = entry[8 : 8 + size] if size <= 4 else tiff[place : place + size]
         room -= size
-        if size and room >= 0 and len(data) == size and tag != INTEROPERABILITY:
-            if order != to:
-                numbers = f"{len(form) * count}{form[0]}"
-                data = struct.pack(to + numbers, *struct.unpack(order + numbers, data))
-            found[tag] = kind, count, data
-    return found
+        if not size or room < 0 or len(data) < size:
+            sound = False
+            continue
+        if order != to:
+            numbers = f"{len(form) * count}{form[0]}"
+            data = struct.pack(to + numbers, *struct.unpack(order + numbers, data))
+        found[tag] = kind, count, data
+    return found, sound
 
 
 def _directory(old: Mapping[int, bytes], new: Mapping[int, Value], following: bytes, order: str, at: int) -> bytes:

@@ -15,7 +15,7 @@ from colorize_tf.edge import deep
 from colorize_tf.edge.card import Card
 from colorize_tf.edge.exif import updated_exif
 from colorize_tf.edge.fusion import Fusion
-from colorize_tf.edge.graft import graft_exif
+from colorize_tf.edge.graft import graft_exif, is_sound
 from colorize_tf.edge.icc import srgb_profile, through
 from colorize_tf.edge.jpeg import Rows, save_jpeg
 from colorize_tf.edge.modes import Metadata, Photo
@@ -129,6 +129,8 @@ def write_photos(
             _write(one, pages, format, exif, xmp, quality, threads)
             pages.newFrame()
             blocks.append(exif)
+            if not is_sound(exif):
+                one.notes.append("some of its EXIF is damaged and was left out")
     if blocks:
         graft_exif(target, blocks)
 
