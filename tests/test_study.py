@@ -57,6 +57,13 @@ def test_a_row_may_bring_pictures_of_its_own(tmp_path: Path) -> None:
         assert parse(train_command(row, tmp_path, "folder:photos", [])).config.data.data == row.own_data
 
 
+def test_options_of_all_rows_may_complete_those_of_one(tmp_path: Path) -> None:
+    (row,) = entries([], ["a=unet --backbone resnet50"])
+    assert not row.two_sets
+    config = parse(train_command(row, tmp_path, "folder:photos", ["--encoder-width", "64"])).config
+    assert config.model.options()["backbone"] == "resnet50"
+
+
 def test_every_variant_is_a_command_that_train_takes(tmp_path: Path) -> None:
     for entry in entries(["all"], [], variants=True):
         config = parse(train_command(entry, tmp_path, None, phases(entry, EPOCHS))).config

@@ -11,6 +11,7 @@ from pathlib import Path
 from colorize_tf.config import RunConfig
 from colorize_tf.errors import InputError, unknown_key
 from colorize_tf.flags import parse
+from colorize_tf.parsing import Parser
 from colorize_tf.presets import PRESETS
 
 __all__ = ["EPOCHS", "MODELS", "VARIANTS", "Entry", "entries", "left_out", "phases", "train_command"]
@@ -52,8 +53,10 @@ class Entry:
     @property
     def own_data(self) -> str | None:
         """The pictures that its options name, None if it learns from those of the study."""
-        named = parse(["--preset", self.preset, "--out", self.name, *self.flags]).config.data.data
-        return None if named == self.paper.data.data else named
+        parser = Parser(add_help=False)
+        parser.add_argument("--data")
+        named: str | None = parser.parse_known_args(list(self.flags))[0].data
+        return named
 
     @property
     def two_sets(self) -> bool:
