@@ -74,6 +74,18 @@ def test_the_encoded_bytes_names_and_classes_survive_tfds(prepared_folder):
     assert through.label_names == ("meadow", "shore")
 
 
+def test_a_set_of_the_same_name_made_of_other_photos_is_another_one(prepared_folder, tmp_path, monkeypatch):
+    first = open_source("tfds:photo_folder")
+    (tmp_path / "others").mkdir()
+    for index in range(4):
+        Image.new("RGB", (40, 32), (50 * index, 90, 10)).save(tmp_path / "others" / f"{index}.png")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "second"))
+    config = tfds.download.DownloadConfig(manual_dir=str(tmp_path / "others"))
+    PhotoFolder(data_dir=tmp_path / "second").download_and_prepare(download_config=config)
+    second = open_source("tfds:photo_folder")
+    assert second.count == 4 and not set(first.hashes) & set(second.hashes)
+
+
 def test_one_split_of_a_set_can_be_asked_for(prepared_folder):
     whole, part = open_source("tfds:photo_folder"), open_source("tfds:photo_folder@train[:5]")
     assert part.count == 5 and set(part.hashes) < set(whole.hashes)

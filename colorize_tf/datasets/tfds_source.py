@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -61,9 +62,8 @@ def tfds_items(where: str) -> tuple[Path, Callable[[], Iterator[Item]], int | No
                 example[image],
             )
 
-    told = "" if labels == "label" else f"-{labels}"  # earlier versions kept such sets without their labels
-    key = re.sub(r"[^\w.-]+", "-", f"{builder.info.full_name}@{split}") + told
-    return cache_root() / "tfds" / key, items, count
+    key = re.sub(r"[^\w.-]+", "-", f"{builder.info.full_name}@{split}")
+    return cache_root() / "tfds" / f"{key}-{_edition(builder, labels)}", items, count
 
 
 def _prepared(tfds: Any, name: str) -> Any:
@@ -84,6 +84,12 @@ def _prepared(tfds: Any, name: str) -> Any:
             f"Where there is a network, run: tfds build {name}; or set TFDS_DATA_DIR to where it is.",
         ) from error
     return builder
+
+
+def _edition(builder: Any, labels: str) -> str:
+    """Tells apart what has one name and version: a set made by hand, such as photo_folder, of other photos."""
+    splits = sorted((name, split.num_examples, split.num_bytes) for name, split in builder.info.splits.items())
+    return hashlib.sha256(repr((labels, splits)).encode()).hexdigest()[:12]
 
 
 def _data_dir() -> str | None:
