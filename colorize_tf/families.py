@@ -55,7 +55,7 @@ class Pix2PixConfig(PowerOfTwo):
     upsampling: str = option("transposed", "how the decoder grows", choices=("transposed", "bilinear"))
     gan_loss: str = option("vanilla", "adversarial loss", choices=GAN_LOSSES)
     l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
-    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
+    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.49)
     dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
     noise: str = option("train", "dropout in training only, or dropout at inference too", choices=("train", "dropout"))
     architecture: str = option("unet", "generator: U-Net, or the residual one of CycleGAN", choices=("unet", "resnet"))
@@ -70,6 +70,9 @@ class Pix2PixConfig(PowerOfTwo):
         super().__post_init__()
         if self.size >> (self.scales - 1) < 32:
             raise InputError("--scales", "must leave the smallest 32 pixels wide", f"{self.scales} of {self.size}")
+        if self.noise == "dropout" and (self.architecture == "resnet" or not self.dropout):
+            given = "--dropout 0" if self.architecture == "unet" else "--architecture resnet"
+            raise InputError("--noise", "needs a network with dropout", f"dropout with {given}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class UNetConfig(Family):
     base_width: int = option(64, "channels of the discriminator's first convolution", low=1)
     gan_loss: str = option("vanilla", "adversarial loss", choices=GAN_LOSSES)
     l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
-    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
+    label_smoothing: float = option(0.0, "take the discriminator's real label as 1 minus this", low=0.0, high=0.49)
 
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "encoder_width": 32, "decoder_width": 32, "base_width": 32}
     SMOKE: ClassVar[Mapping[str, Any]] = {"size": 32, "encoder_width": 4, "decoder_width": 4, "base_width": 4}
@@ -153,7 +156,7 @@ class DCGANConfig(PowerOfTwo):
     base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
     gan_loss: str = option("vanilla", "adversarial loss", choices=GAN_LOSSES)
     l1_weight: float = option(100.0, "weight of the L1 loss beside the adversarial one", low=0.0)
-    label_smoothing: float = option(0.1, "take the discriminator's real label as 1 minus this", low=0.0, high=0.5)
+    label_smoothing: float = option(0.1, "take the discriminator's real label as 1 minus this", low=0.0, high=0.49)
     dropout: float = option(0.5, "rate in the three innermost up blocks", low=0.0, high=0.99)
 
     SMALL: ClassVar[Mapping[str, Any]] = {"size": 128, "base_width": 32}

@@ -117,6 +117,12 @@ def test_an_older_file_without_a_later_field_takes_its_default(saved: Path):
         ("eccv16 --balance 0", "--balance: must be from 0.01 to 1. Received: 0.0."),
         ("mobile --balance 0", "--balance: must be from 0.01 to 1. Received: 0.0."),
         ("autoencoder --size 8", "--size: must be a multiple of 8, at least 16. Received: 8. Try 16."),
+        ("pix2pix-lab --noise dropout --architecture resnet", "--noise: needs a network with dropout"),
+        (
+            "pix2pix-lab --noise dropout --dropout 0",
+            "--noise: needs a network with dropout. Received: dropout with --dropout 0.",
+        ),
+        ("pix2pix-lab --label-smoothing 0.5", "--label-smoothing: must be from 0 to 0.49"),
         ("mobile --size 32", "--size: must be a multiple of 32, at least 64. Received: 32."),
         ("mcgan --size 16", "--size: must be a multiple of 4, at least 32. Received: 16. Try 32."),
         ("pix2pix-lab --size 128 --scales 4", "--scales: must leave the smallest 32 pixels wide. Received: 4 of 128."),
