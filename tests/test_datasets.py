@@ -349,10 +349,12 @@ def test_info_counts_what_there_is(photo_folder, tmp_path, capsys):
 
 
 def test_pack_prints_the_name_of_the_new_source(photo_folder, tmp_path, capsys):
-    assert main(["pack", f"folder:{photo_folder}", "--out", str(tmp_path / "new/shards")]) == 0
+    assert main(["pack", f"folder:{photo_folder}", "--out", str(tmp_path / "new/shards [1]")]) == 0
     summary, spec = capsys.readouterr().out.splitlines()
     assert summary.startswith("24 photos")
     assert open_source(spec).count == 24
+    (shard,) = (tmp_path / "new/shards [1]").iterdir()
+    assert open_source(f"tfrecord:{shard}").count == 24
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):

@@ -8,6 +8,7 @@ python -m colorize_tf.train --data 'tfrecord:shards/*' ...
 from __future__ import annotations
 
 import argparse
+import glob
 import logging
 import sys
 from collections import Counter
@@ -78,7 +79,7 @@ def _pack(options: argparse.Namespace) -> int:
     shards = pack(photos, options.out, shard_bytes=options.shard_mib << 20, overwrite=options.overwrite)
     size = int(photos.length.sum()) / (1 << 20)
     print(f"{photos.count} photos, {size:,.1f} MiB, in {shards} shards; {len(photos.rejected)} left out")
-    print(f"tfrecord:{options.out}/*.tfrecord")
+    print(f"tfrecord:{glob.escape(str(options.out))}/*.tfrecord")
     return 0
 
 

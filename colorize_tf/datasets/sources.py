@@ -222,7 +222,9 @@ def _text(value: object) -> str:
 
 
 def _matches(kind: str, pattern: str) -> list[str]:
-    found = glob.glob(str(Path(pattern).expanduser().absolute()), recursive=True)  # noqa: PTH207 (absolute patterns)
+    whole = Path(pattern).expanduser().absolute()
+    # A file that is there is meant as it is named, also by a name with brackets.
+    found = [str(whole)] if whole.is_file() else glob.glob(str(whole), recursive=True)  # noqa: PTH207 (absolute patterns)
     paths = sorted(path for path in found if Path(path).is_file())
     if not paths:
         raise InputError("data", f"{kind}: must match existing files", pattern)
