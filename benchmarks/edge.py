@@ -31,6 +31,7 @@ from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.edge.fusion import available_threads, fuse
 from colorize_tf.edge.tflite import TfliteColorizer, bundled_model
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.parsing import Parser
 
 Row = tuple[str, float, float, str]  # what, measured, promised at most, unit
 
@@ -62,7 +63,7 @@ print(time.perf_counter() - start)
 @command_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures everything and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--model", metavar="FILE", help="a .tflite file (default: the bundled one, or an untrained one)"
     )
@@ -71,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--huge", action="store_true", help="200 MP too; takes a minute and 2 GB")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a promise is broken")
     given = parser.parse_args(argv)
+    for name in ("photos", "rounds"):
+        if getattr(given, name) < 1:
+            raise InputError(f"--{name}", "must be at least 1", getattr(given, name))
     with tempfile.TemporaryDirectory() as folder:
         rows = every_row(given, given.model or model_to_measure(Path(folder)), Path(folder))
     print(f"{'':<44} {'measured':>10} {'at most':>10}")
