@@ -260,6 +260,14 @@ def test_a_card_that_lies_about_the_output_is_found_out_when_used(tmp_path):
         colorizer(gray())
 
 
+@pytest.mark.parametrize("changes", [{"short_side": 1025}, {"multiple": 8192}])
+def test_a_card_does_not_decide_how_much_memory_is_taken(tmp_path, changes):
+    with pytest.raises(InputError, match="must be made for a short side of at most 1024"):
+        TfliteColorizer(changed(tmp_path, **changes))
+    assert TfliteColorizer(changed(tmp_path, short_side=1024)).card.short_side == 1024
+    assert Constant(np.zeros((32, 32, 2))).card.short_side == 256  # of a file of one size it says nothing
+
+
 def test_translators_are_refused(tmp_path):
     with pytest.raises(InputError, match="must be a colorizer"):
         TfliteColorizer(changed(tmp_path, kind="translate"))

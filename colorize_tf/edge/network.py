@@ -23,6 +23,7 @@ __all__ = ["NetworkColorizer", "Options"]
 Array = np.ndarray[Any, Any]
 
 AB_LIMIT = 128.0  # no colour of sRGB is further out
+MOST_SIDE = 1024  # of what a file for any size is given: a network's memory grows with it, whatever a card may say
 SEEN_PIXELS = 500_000  # of the small copy of a photo that nobody but the network looks at
 
 
@@ -48,6 +49,9 @@ class NetworkColorizer(ABC):
     def __init__(self, card: Card, options: Options | None = None, threads: int | None = None) -> None:
         if card.kind != "colorize":
             raise InputError("model", "must be a colorizer", f"{card.name}, which is of kind {card.kind}")
+        made_for = max(card.short_side, card.multiple)
+        if card.height is None and made_for > MOST_SIDE:
+            raise InputError("model", f"must be made for a short side of at most {MOST_SIDE}", made_for)
         if threads is not None and not 1 <= threads <= 256:
             raise InputError("threads", "must be in 1..256", threads)
         self.card = card
