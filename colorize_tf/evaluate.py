@@ -29,6 +29,7 @@ from colorize_tf.judging import GRAY, Painter, evaluate
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, Run, RunColorizer, load_run
+from colorize_tf.quiet import load_tensorflow
 from colorize_tf.splits import open_splits
 from colorize_tf.summary import Summary, csv_text, json_text, markdown_table, summarize
 
@@ -110,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from colorize_tf.unpaired import judge_translators
 
         return judge_translators(loaded, given)
+    load_tensorflow()  # which decodes photos that are new
     opened = {
         name: TfliteColorizer(one, options=options) if isinstance(one, Path) else RunColorizer(one, options=options)
         for name, one in loaded.items()

@@ -33,6 +33,7 @@ from colorize_tf.judging import squashed
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
+from colorize_tf.quiet import load_tensorflow
 
 __all__ = ["PLACES", "main", "measure_hints"]
 
@@ -174,6 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if not colorizer.card.hints:
         raise InputError("MODEL", "must take hints", f"{path}, which has no such input")
+    load_tensorflow()  # which decodes photos that are new
     photos = open_source(given.data)
     if given.limit is not None:
         photos = photos.sample(given.limit)

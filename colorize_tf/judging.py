@@ -20,6 +20,7 @@ from colorize_tf.colorspace import gamut_clip, lab_to_rgb, luma_to_gray, rgb_to_
 from colorize_tf.datasets import Photos, Rejected
 from colorize_tf.errors import InputError, RunError
 from colorize_tf.frechet import Distance
+from colorize_tf.quiet import hushed
 from colorize_tf.summary import Row
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def evaluate(
             unreadable.append(Rejected(name, str(error)))
             continue
         if not judged:
-            for paint in painters.values():  # the first call compiles; its time is nobody's latency
-                paint(case.seen)
+            with hushed():  # the first call compiles, and may tell of it; its time is nobody's latency
+                for paint in painters.values():
+                    paint(case.seen)
         judged.append(index)
         rows += judge(name, case, painters, panel)
     if not judged:
