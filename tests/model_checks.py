@@ -39,6 +39,7 @@ class Case:
     overfit_phase: str | None = None  # if not the last one
     overfit_rate: float = 2e-3
     overfit_steps: int = 120
+    picture: Callable[[int, int, int], np.ndarray] = colourful  # number, height, width -> uint8 [H,W,3]
 
     def build(self, seed: int = 1, learning_rate: float = 2e-4, **options: Any) -> keras.Model:
         keras.utils.set_random_seed(seed)
@@ -47,11 +48,13 @@ class Case:
         return model
 
 
-def batch(model: keras.Model, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """`count` smooth pictures as x, y in the model's view."""
-    rgb = np.stack([colourful(seed, model.size, model.size) for seed in range(count)])
+def batch(
+    model: keras.Model, count: int = 2, picture: Callable[[int, int, int], np.ndarray] = colourful
+) -> tuple[np.ndarray, np.ndarray]:
+    """`count` pictures as x, y in the model's view."""
+    rgb = np.stack([picture(seed, model.size, model.size) for seed in range(count)])
     if model.unpaired:
-        others = np.stack([colourful(100 + seed, model.size, model.size) for seed in range(count)])
+        others = np.stack([picture(100 + seed, model.size, model.size) for seed in range(count)])
         return tuple(_seen(model, colorspace.encode_rgb(pictures)) for pictures in (rgb, others))
     if model.view in ("rgb", "labelled"):
         y = colorspace.encode_rgb(rgb)
@@ -221,17 +224,17 @@ _LEARNT: dict[str, keras.Model] = {}  # two checks need a network that has learn
 def _by_heart(case: Case) -> tuple[keras.Model, np.ndarray, np.ndarray]:
     """A network after many steps on the same eight pictures, their CIE L [N,S,S,1], and their RGB in 0..1."""
     count, size = 8, 64
-    key = f"{case.name} {case.overfit}"
+    key = f"{case.name} {case.overfit} {case.picture.__name__}"
     if key not in _LEARNT:
         model = case.build(learning_rate=case.overfit_rate, size=size, **case.overfit)
         model.phase = case.overfit_phase or model.phases[-1]
-        x, y = batch(model, count)
+        x, y = batch(model, count, case.picture)
         data = tf.constant(x), tf.constant(y)
         train = Stepper(open_devices(TrainConfig()), model).prepared(model.phase)  # what a model does after a step, too
         for _ in range(case.overfit_steps):
             train(data)
         _LEARNT[key] = model
-    rgb = np.stack([colourful(seed, size, size) for seed in range(count)]) / np.float32(255)
+    rgb = np.stack([case.picture(seed, size, size) for seed in range(count)]) / np.float32(255)
     return _LEARNT[key], colorspace.rgb_to_lab(rgb)[..., :1], rgb
 
 
