@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from colorize_tf.edge.card import read_model
+from colorize_tf.edge.fusion import available_threads
 from colorize_tf.edge.network import NetworkColorizer, Options
 from colorize_tf.edge.runtime import find_runtime
 from colorize_tf.errors import InputError, RunError, shorten
@@ -24,6 +25,7 @@ __all__ = ["BUNDLED", "TfliteColorizer", "bundled_model"]
 Array = np.ndarray[Any, Any]
 
 BUNDLED = "mobile.tflite"
+NETWORK_THREADS = 4  # unless more are asked for: a network of milliseconds is soon cut into pieces too small to pay
 
 
 def bundled_model() -> Path:
@@ -41,7 +43,7 @@ class TfliteColorizer(NetworkColorizer):
 
     Args:
         model: a `.tflite` file of the contract in docs/model-format.md.
-        threads: for the network and for fusion; as many as there are processors if not given.
+        threads: for the network and for fusion; if not given one for each processor, for the network at most 4.
         options: see `Options`.
         runtime: the name of one; the first that is installed if not given.
         twin: whether a float16 twin may stand in where the runtime is slow on the file itself.
@@ -90,7 +92,8 @@ class TfliteColorizer(NetworkColorizer):
         with self._lock:
             interpreter = self._idle.pop() if self._idle else None
         if interpreter is None:
-            interpreter = _Interpreter(self.runtime.interpreter, self._content, self.threads, str(self.path))
+            threads = self.threads or min(available_threads(), NETWORK_THREADS)
+            interpreter = _Interpreter(self.runtime.interpreter, self._content, threads, str(self.path))
         yield interpreter
         # One whose call failed is not put back: its state is unknown.
         with self._lock:
@@ -100,7 +103,7 @@ class TfliteColorizer(NetworkColorizer):
 class _Interpreter:
     """One TFLite interpreter, its inputs by name."""
 
-    def __init__(self, kind: Any, content: bytes, threads: int | None, path: str) -> None:
+    def __init__(self, kind: Any, content: bytes, threads: int, path: str) -> None:
         self._where = shorten(path)
         try:
             with warnings.catch_warnings():
