@@ -62,30 +62,31 @@ def widen(rows: Array, left: Array, share: Array, room: Array | None = None) -> 
 def blend_rows(planes: Array, top: Array, share: Array, base: Array, out: Array, spare: Array) -> None:
     """float32 [k,h,W], bilinear along its rows at n rising positions, + base [n,W] -> out [k,n,W]; `spare` [n,W]: room.
 
-    Output rows between the same two input rows are made together, and one plane after the other, so that all of it
-    stays in a processor's cache. A matrix product would be as fast, but wakes the threads of the linear algebra
-    library, which then get into the way of ours.
+    Output rows between the same two input rows are made together. A matrix product would be as fast, but wakes the
+    threads of the linear algebra library, which then get into the way of ours.
     """
-    starts = [0, *(np.flatnonzero(np.diff(top)) + 1), len(top)]
-    each = int(top[-1] - top[0]) == len(top) - 1 and not share.any()
-    apart = len(top) < 3 * len(starts)  # hardly any rows to be made together
+    above = top.tolist()
+    starts = [0, *(row for row in range(1, len(above)) if above[row] != above[row - 1]), len(above)]
     shares = share[:, None]
-    for rows, done in zip(planes, out, strict=True):
-        if each:
-            np.add(rows[top[0] : top[-1] + 1], base, out=done)
-        elif apart:
+    if above[-1] - above[0] == len(above) - 1 and not share.any():
+        np.add(planes[:, above[0] : above[-1] + 1], base, out=out)
+    elif len(above) < 3 * len(starts):  # hardly any rows to be made together
+        for rows, done in zip(planes, out, strict=True):
             np.take(rows, top, axis=0, out=done, mode="clip")
             np.take(rows, top + 1, axis=0, out=spare, mode="clip")
             spare -= done
             spare *= shares
             done += spare
             done += base
-        else:
-            for start, stop in pairwise(starts):
-                upper, lower = rows[top[start]], rows[min(top[start] + 1, len(rows) - 1)]
-                np.multiply(shares[start:stop], lower - upper, out=done[start:stop])
-                done[start:stop] += upper
-                done[start:stop] += base[start:stop]
+    else:
+        last = planes.shape[1] - 1
+        for start, stop in pairwise(starts):
+            row = above[start]
+            upper, lower = planes[:, row, None], planes[:, min(row + 1, last), None]
+            done = out[:, start:stop]
+            np.multiply(shares[start:stop], lower - upper, out=done)
+            done += upper
+            done += base[start:stop]
 
 
 def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | None = None) -> Array:

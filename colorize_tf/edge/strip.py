@@ -39,6 +39,7 @@ class Strip:
         self._place = np.empty(size, np.int64)
         self._wide = np.empty(0, np.float32)
         self._band = np.empty(0, np.uint8)
+        self._cut = _Cut(self, 1, 1)
 
     @classmethod
     def of_this_thread(cls, size: int) -> Strip:
@@ -70,72 +71,93 @@ class Strip:
         if pixels.dtype == np.uint16:
             _colour_deep(space, pixels, chroma, upper, share, out)
             return
-        tables = space.tables
-        height, width = pixels.shape[:2]
+        tables, cut = space.tables, self._cut
+        if cut.shape != pixels.shape[:2]:
+            cut = self._cut = _Cut(self, *pixels.shape[:2])
+        cut.roots(tables, pixels)
+        blend_rows(chroma, upper, share, cut.root, cut.chroma, cut.spare)
+        cube_of(cut.planes, cut.knee, cut.room)
+        for xyz, linear in cut.products:
+            np.matmul(tables.product, xyz, out=linear)
+        np.copyto(cut.index, cut.linear, casting="unsafe")
+        _into_gamut(cut.linear, cut.light, tables.unit, cut.index, cut.bits)
+        cut.encode(tables, out)
+
+
+class _Cut:
+    """A strip's memory, cut to `height` × `width` pixels.
+
+    Cutting is a microsecond each time, and what threads do while others wait for them: so it is done once for many
+    strips of one size.
+    """
+
+    def __init__(self, strip: Strip, height: int, width: int) -> None:
+        self.shape = (height, width)
         size = height * width
-        xyz, linear, index = self._xyz[:, :size], self._linear[:, :size], self._index[:, :size]
-        light = xyz[2]
-        self._roots(tables, pixels, light, linear[0])
-        root, spare = linear[:2].reshape(2, height, width)
-        blend_rows(chroma, upper, share, root, xyz[:2].reshape(2, height, width), spare)
-        for plane in xyz[:2]:  # one by one: dark pixels may be dark in one alone
-            cube_of(plane, self._knee[:size], linear[:2])
-        for start in range(0, size, PRODUCT):
-            part = slice(start, start + PRODUCT)
-            np.matmul(tables.product, xyz[:, part], out=linear[:, part])
-        np.copyto(index, linear, casting="unsafe")
-        _into_gamut(linear, light, tables.unit, index, self._place[:size].view(np.uint32)[:size])
-        self._encode(tables, index, linear.view(np.uint32), out)
+        xyz, self.linear, self.index = strip._xyz[:, :size], strip._linear[:, :size], strip._index[:, :size]
+        self.planes, self.light = xyz[:2], xyz[2]
+        self.knee, self.room, self.dark = strip._knee[:size], self.linear[:2], self.linear[0]
+        self.chroma = self.planes.reshape(2, height, width)
+        self.root, self.spare = self.room.reshape(2, height, width)
+        parts = [slice(start, min(start + PRODUCT, size)) for start in range(0, size, PRODUCT)]
+        self.products = [(xyz[:, part], self.linear[:, part]) for part in parts]
+        self.codes = tuple(self.linear.view(np.uint32))
+        self.rows = tuple(self.index)
+        self.spares = tuple(self.index.view(np.uint32)[:2])
+        self.place = strip._place[:size]
+        self.places = self.place.reshape(height, width)
+        self.bits = self.place.view(np.uint32)[:size]
+        # Grays are looked up two at a time.
+        self.even = size // 2 * 2
+        self.pairs = self.place[: size // 2]
+        self.paired = tuple(row[: self.even].view(np.complex64) for row in (self.light, self.dark))
 
-    def _roots(self, tables: Tables, pixels: Array, light: Array, root: Array) -> None:
+    def roots(self, tables: Tables, pixels: Array) -> None:
         """Codes -> luminance in green's unit, and CIE Lab's f of it."""
+        light, root = self.light, self.dark
         if pixels.ndim == 2:
-            even = pixels.size // 2 * 2
-            codes, pairs = np.ascontiguousarray(pixels).reshape(-1), self._place[: even // 2]
-            np.copyto(pairs, codes[:even].view(np.uint16))
-            for double, single, out in (
-                (tables.light_pairs, tables.gray_light, light),
-                (tables.root_pairs, tables.gray_root, root),
-            ):
-                np.take(double, pairs, out=out[:even].view(np.complex64), mode="wrap")
-                out[even:] = single[codes[even:]]
+            codes = np.ascontiguousarray(pixels).reshape(-1)
+            np.copyto(self.pairs, codes[: self.even].view(np.uint16))
+            for double, out in zip((tables.light_pairs, tables.root_pairs), self.paired, strict=True):
+                np.take(double, self.pairs, out=out, mode="wrap")
+            rest = codes[self.even :]
+            light[self.even :], root[self.even :] = tables.gray_light[rest], tables.gray_root[rest]
             return
-        self._look_up(tables.light[0], pixels[..., 0], light)
-        for channel in (1, 2):
-            self._look_up(tables.light[channel], pixels[..., channel], root)
-            light += root
-        index = self._index[0][: len(light)]
+        for channel, out in enumerate((light, root, root)):
+            np.copyto(self.places, pixels[..., channel])
+            np.take(tables.light[channel], self.place, out=out, mode="wrap")
+            if channel:
+                light += root
         np.multiply(light, tables.unit, out=root)
-        np.copyto(index, root, casting="unsafe")
-        self._look_up(tables.root, index, root)
+        np.copyto(self.rows[0], root, casting="unsafe")
+        self.look_up(tables.root, self.rows[0], root)
 
-    def _look_up(self, table: Array, index: Array, out: Array) -> None:
+    def look_up(self, table: Array, index: Array, out: Array) -> None:
         """table[index] -> out [n], for indices that are inside the table."""
         # NumPy looks up by 64-bit numbers alone, and would make them anew at each call; `wrap` costs it least.
-        place = self._place[: index.size]
-        np.copyto(place.reshape(index.shape), index)
-        np.take(table, place, out=out, mode="wrap")
+        np.copyto(self.place, index)
+        np.take(table, self.place, out=out, mode="wrap")
 
-    def _encode(self, tables: Tables, index: Array, room: Array, out: Array) -> None:
+    def encode(self, tables: Tables, out: Array) -> None:
         """Linear light in steps -> 8-bit codes of the same luminance, each of them next to the exact one.
 
         Red becomes the code below, or the next one where that leaves green closer to a whole code. Green makes up for
         red, and is rounded. What rounding did to luminance decides whether blue becomes the code below or above.
         """
-        red, green, blue = room
-        spare, rest = index[0].view(np.uint32), index[1].view(np.uint32)
-        self._look_up(tables.red, index[0], red)
+        red, green, blue = self.codes
+        spare, rest = self.spares
+        self.look_up(tables.red, self.rows[0], red)
         np.right_shift(red, CUT_AT, out=spare)
         rest += spare
         up = spare
-        self._look_up(tables.up, rest, up)
+        self.look_up(tables.up, rest, up)
         np.bitwise_and(red, up, out=green)
         green >>= STEP_AT  # from red's code to the next, or 0
         rest -= green
         red -= up  # of which the low byte is -1 or 0
         red &= 0xFF
-        self._look_up(tables.green, rest, green)
-        self._look_up(tables.blue, index[2], blue)
+        self.look_up(tables.green, rest, green)
+        self.look_up(tables.blue, self.rows[2], blue)
         np.right_shift(green, 16, out=spare)
         blue += spare
         if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
@@ -145,12 +167,11 @@ class Strip:
             np.bitwise_or(red, green, out=word)
             word |= blue
             return
-        shape = out.shape[:2]
-        out[..., 0] = red.reshape(shape)  # the low byte
+        out[..., 0] = red.reshape(self.shape)  # the low byte
         green >>= 8
-        out[..., 1] = green.reshape(shape)
+        out[..., 1] = green.reshape(self.shape)
         blue >>= 16
-        out[..., 2] = blue.reshape(shape)
+        out[..., 2] = blue.reshape(self.shape)
 
 
 def _into_gamut(linear: Array, light: Array, unit: np.float32, index: Array, room: Array) -> None:
@@ -171,8 +192,7 @@ def _colour_deep(space: RgbSpace, pixels: Array, chroma: Array, upper: Array, sh
     root = lab_root(light).astype(np.float32)
     xyz = np.stack([root, root, light])
     blend_rows(chroma, upper, share, root, xyz[:2], np.empty_like(root))
-    for plane in xyz[:2]:
-        cube_of(plane, np.full_like(root, KNEE), np.empty_like(xyz[:2]))
+    cube_of(xyz[:2], np.full_like(root, KNEE), np.empty_like(xyz[:2]))
     linear = space.from_xyz[:, [0, 2, 1]].astype(np.float32) @ xyz.reshape(3, -1)
     outside = np.flatnonzero(((linear < 0) | (linear > 1)).any(0))
     if outside.size:
@@ -182,23 +202,24 @@ def _colour_deep(space: RgbSpace, pixels: Array, chroma: Array, upper: Array, sh
         out[..., channel] = codes.reshape(out.shape[:2]).astype(np.uint16)
 
 
-def cube_of(root: Array, knee: Array, room: Array) -> None:
-    """CIE Lab's f float32 [...] -> light relative to white, in its place; `knee` is full of KNEE, `room` [2,...].
+def cube_of(roots: Array, knee: Array, room: Array) -> None:
+    """CIE Lab's f float32 [2,...] -> light relative to white, in its place; `knee` is full of KNEE, `room` as large.
 
     The cube above the knee, the straight line below it. Both as one expression without a branch: the line continues
     the cube's tangent, so it is a cube of what exceeds the knee plus a line of what falls short of it.
     """
-    above, cube = room
-    if root.min() >= KNEE:
-        np.multiply(root, root, out=cube)
-        root *= cube
+    if roots.min() >= KNEE:
+        np.multiply(roots, roots, out=room)
+        roots *= room
         return
-    np.maximum(root, knee, out=above)  # with a scalar NumPy takes a path that is not vectorised
-    root -= above
-    root *= np.float32(1 / SLOPE)
-    np.multiply(above, above, out=cube)
-    cube *= above
-    root += cube
+    above, cube = room
+    for root in roots:
+        np.maximum(root, knee, out=above)  # with a scalar NumPy takes a path that is not vectorised
+        root -= above
+        root *= np.float32(1 / SLOPE)
+        np.multiply(above, above, out=cube)
+        cube *= above
+        root += cube
 
 
 def pull_in(linear: Array, light: Array, top: float) -> Array:
