@@ -85,10 +85,10 @@ class Strip:
 
 
 class _Cut:
-    """A strip's memory, cut to `height` × `width` pixels.
+    """A strip's memory, cut to `height` × `width` pixels, and what is done in it alone.
 
-    Cutting is a microsecond each time, and what threads do while others wait for them: so it is done once for many
-    strips of one size.
+    Each view takes Python a fraction of a microsecond in which no other thread goes on, and a strip needs dozens: they
+    are made once for all strips of one size.
     """
 
     def __init__(self, strip: Strip, height: int, width: int) -> None:
@@ -96,25 +96,26 @@ class _Cut:
         size = height * width
         xyz, self.linear, self.index = strip._xyz[:, :size], strip._linear[:, :size], strip._index[:, :size]
         self.planes, self.light = xyz[:2], xyz[2]
-        self.knee, self.room, self.dark = strip._knee[:size], self.linear[:2], self.linear[0]
+        self.knee, self.room, self.flat_root = strip._knee[:size], self.linear[:2], self.linear[0]
         self.chroma = self.planes.reshape(2, height, width)
         self.root, self.spare = self.room.reshape(2, height, width)
         parts = [slice(start, min(start + PRODUCT, size)) for start in range(0, size, PRODUCT)]
         self.products = [(xyz[:, part], self.linear[:, part]) for part in parts]
+        # Red, green and blue in steps of light, and room for their codes: the same memory as other types.
+        self.steps = tuple(self.index)
         self.codes = tuple(self.linear.view(np.uint32))
-        self.rows = tuple(self.index)
         self.spares = tuple(self.index.view(np.uint32)[:2])
         self.place = strip._place[:size]
-        self.places = self.place.reshape(height, width)
+        self.place_rows = self.place.reshape(height, width)
         self.bits = self.place.view(np.uint32)[:size]
         # Grays are looked up two at a time.
         self.even = size // 2 * 2
         self.pairs = self.place[: size // 2]
-        self.paired = tuple(row[: self.even].view(np.complex64) for row in (self.light, self.dark))
+        self.paired = tuple(row[: self.even].view(np.complex64) for row in (self.light, self.flat_root))
 
     def roots(self, tables: Tables, pixels: Array) -> None:
         """Codes -> luminance in green's unit, and CIE Lab's f of it."""
-        light, root = self.light, self.dark
+        light, root = self.light, self.flat_root
         if pixels.ndim == 2:
             codes = np.ascontiguousarray(pixels).reshape(-1)
             np.copyto(self.pairs, codes[: self.even].view(np.uint16))
@@ -124,13 +125,13 @@ class _Cut:
             light[self.even :], root[self.even :] = tables.gray_light[rest], tables.gray_root[rest]
             return
         for channel, out in enumerate((light, root, root)):
-            np.copyto(self.places, pixels[..., channel])
+            np.copyto(self.place_rows, pixels[..., channel])
             np.take(tables.light[channel], self.place, out=out, mode="wrap")
             if channel:
                 light += root
         np.multiply(light, tables.unit, out=root)
-        np.copyto(self.rows[0], root, casting="unsafe")
-        self.look_up(tables.root, self.rows[0], root)
+        np.copyto(self.steps[0], root, casting="unsafe")
+        self.look_up(tables.root, self.steps[0], root)
 
     def look_up(self, table: Array, index: Array, out: Array) -> None:
         """table[index] -> out [n], for indices that are inside the table."""
@@ -146,7 +147,7 @@ class _Cut:
         """
         red, green, blue = self.codes
         spare, rest = self.spares
-        self.look_up(tables.red, self.rows[0], red)
+        self.look_up(tables.red, self.steps[0], red)
         np.right_shift(red, CUT_AT, out=spare)
         rest += spare
         up = spare
@@ -157,7 +158,7 @@ class _Cut:
         red -= up  # of which the low byte is -1 or 0
         red &= 0xFF
         self.look_up(tables.green, rest, green)
-        self.look_up(tables.blue, self.rows[2], blue)
+        self.look_up(tables.blue, self.steps[2], blue)
         np.right_shift(green, 16, out=spare)
         blue += spare
         if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
