@@ -1,4 +1,4 @@
-"""Makes the goldens: python tests/golden/make_goldens.py [--runtime NAME]; see README.md here.
+"""Makes all goldens: python tests/golden/make_goldens.py [--runtime NAME]; see README.md here.
 
 With --runtime nothing is made anew: the runtime's whole pictures are compared with those that are here, and its
 distances noted in whole.json.
@@ -88,7 +88,9 @@ def main() -> int:
         save(f"whole-{name}.png", whole(case))
     write("whole.json", {"cases": WHOLE, "runtimes": {}})
     measure("ai-edge-litert")
-    return 0
+    import make_bundled  # which is made of this module's parts
+
+    return make_bundled.main()
 
 
 def photos() -> tuple[np.ndarray, np.ndarray]:
