@@ -86,7 +86,7 @@ class Tables:
     light_pairs: Array  # complex64 [65536], of which the parts are the two values
     root_pairs: Array  # complex64 [65536]
     root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
-    # See `encode` in strip.py for how these four belong together; indices of `up` and `green` are MOST larger than steps.
+    # How these four belong together is in strip.py, `encode`; indices of `up` and `green` are MOST larger than steps.
     red: Array  # uint32 [STEPS + 1]: the code below | its step to the next, in luminance | luminance that it lacks
     up: Array  # uint32 [STEPS + 1 + 2·MOST]: CUT_AT bits set where green does better with red's next code, else 0
     green: Array  # uint32 [STEPS + 1 + 2·MOST]: code << 8 | what is added to blue before it is cut, 1/256 codes << 24
