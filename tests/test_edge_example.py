@@ -38,7 +38,7 @@ def test_the_example_equals_the_product(tmp_path, model, photo):
         pixels = np.asarray(image)
     expected = TfliteColorizer(MODELS / f"{model}.tflite", 1, Options(levels=False, edges=False))(pixels)
     off = np.abs(found - expected)
-    assert off.max() <= 2  # the product rounds the channels together, to keep luminance; the example just rounds
+    assert off.max() <= 3  # the product stirs red and rounds the channels together; the example just rounds
     assert off.mean() <= 0.45
 
 

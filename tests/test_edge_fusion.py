@@ -63,18 +63,32 @@ def test_luma_stays_for_every_gray_under_every_hue():
         assert np.abs(luma(fuse(ramp, ab, edges=False)) - luma(ramp)).max() <= WORST
 
 
-def test_luma_stays_under_an_even_tint():
+@pytest.mark.parametrize("channels", [1, 3])
+def test_luma_stays_under_an_even_tint(channels):
     # There the fractions of the three channels are alike in all pixels, and errors of rounding add up in the mean.
-    image = picture(18, 60, 80)
+    image = picture(18, 60, 80, channels)
     means = []
-    for chroma in (0.3, 1, 1.5, 3, 8, 25, 60, 110):
-        for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
+    for chroma in (0.7, 1.1, 1.5, 2.5, 8, 25, 60):
+        for angle in np.linspace(0, 2 * np.pi, 72, endpoint=False):
             ab = np.full((4, 4, 2), chroma * np.array([np.cos(angle), np.sin(angle)]), np.float32)
             difference = np.abs(luma(fuse(image, ab, edges=False, threads=1)) - luma(image))
             assert difference.max() <= WORST
             means.append(difference.mean())
     assert max(means) <= MEAN
     assert np.mean(means) <= MEAN / 2
+
+
+@pytest.mark.parametrize("strength", [3, 15, 40])
+def test_colours_a_hair_apart_have_the_same_codes_or_the_next(strength):
+    # So hosts and runtimes agree to 1/255 whose ab differ in the last digits.
+    random = np.random.default_rng(19)
+    image = random.integers(0, 256, (500, 1000)).astype(np.uint8)
+    ab = random.normal(0, strength, (500, 1000, 2)).astype(np.float32)
+    nearly = ab * (1 + 1e-5 * random.uniform(-1, 1, ab.shape)).astype(np.float32)
+    one, other = (fuse(image, chroma, edges=False).astype(int) for chroma in (ab, nearly))
+    off = np.abs(one - other).max(-1)
+    assert (off == 1).sum() > 50
+    assert off.max() <= 1
 
 
 def test_without_chroma_a_gray_photo_is_unchanged():
@@ -90,8 +104,11 @@ def test_colours_inside_the_space_are_those_of_the_formula():
     inside = (np.abs(rgb_to_lab(wanted) - lab).max(-1) < 1e-3) & (luma(image) > 3)
     assert inside.mean() > 0.7
     off = np.abs(fuse(image, ab, edges=False).astype(np.float64) - wanted * 255)[inside]
-    # Red and blue become one of the codes on either side; green is rounded, and takes over up to 0.3 from red.
-    assert off.max() <= 1.02
+    # Red and blue become one of the codes on either side; green is rounded, and takes over up to 0.3 from red. Before
+    # that red is stirred by 0.6 codes of the photo's gray, which are more where red is the darkest channel.
+    assert off[:, 1].max() <= 1.02
+    assert off[:, 2].max() <= 1.4
+    assert off.max() <= 2
     assert off.mean() <= 0.45
 
 

@@ -15,12 +15,13 @@ import numpy as np
 from colorize_tf.colorspace import RGB_TO_XYZ, WHITE
 
 __all__ = [
+    "CODE_AT",
     "CUT_AT",
     "KNEE",
+    "MOST",
     "SLOPE",
     "SRGB",
     "STEPS",
-    "STEP_AT",
     "Curve",
     "RgbSpace",
     "SrgbCurve",
@@ -34,8 +35,12 @@ STEPS = 65535  # of linear light in the tables: at black, where 8-bit codes lie 
 KNEE = 0.2068966  # below it CIE Lab's cube root is a straight line of this slope:
 SLOPE = 7.787
 MOST = 1023  # steps between two codes of red, in green's unit, that a space may have; sRGB has 173
-# How a table of red packs, above the code, the step and what is cut off (plus MOST, so that nothing is negative).
-STEP_AT, CUT_AT = 8, 20
+STIR = 0.6  # codes of red
+MOST_STIR = 0.002  # one unit of a, for profiles with wild curves
+GOLDEN = 0.618034  # multiples of it fall most evenly between whole numbers
+NO_CHOICE = 1 / 32  # codes of red
+# How a table of red packs, above the step, the code and what is cut off (plus MOST, so that nothing is negative).
+CODE_AT, CUT_AT = 12, 20
 
 
 def lab_root(light: Array) -> Array:
@@ -82,15 +87,18 @@ class Tables:
     light: Array  # float32 [3, 256]: luminance that a code of red, green or blue contributes, ÷ green's weight, × STEPS
     gray_light: Array  # float32 [256]: the same for a neutral of this code
     gray_root: Array  # float32 [256]: CIE Lab's f of a neutral of this code
-    # Both for two neutrals next to each other, whose codes are read as one number of 16 bits: half as many look-ups.
-    light_pairs: Array  # complex64 [65536], of which the parts are the two values
-    root_pairs: Array  # complex64 [65536]
     root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
+    gray_stirred: Array  # float32 [256]: gray_root + `RgbSpace.stir`, to which chroma is added
+    stirred: Array  # float32 [STEPS + 1]: root + `RgbSpace.stir`
+    # Of two neutrals next to each other, whose codes are read as one number of 16 bits: half as many look-ups.
+    light_pairs: Array  # complex64 [65536], of which the parts are the two values of gray_light
+    stirred_pairs: Array  # complex64 [65536]
     # How these four belong together is in strip.py, `encode`; indices of `up` and `green` are MOST larger than steps.
-    red: Array  # uint32 [STEPS + 1]: the code below | its step to the next, in luminance | luminance that it lacks
-    up: Array  # uint32 [STEPS + 1 + 2·MOST]: CUT_AT bits set where green does better with red's next code, else 0
+    red: Array  # uint32 [STEPS + 1]: luminance to the next code, 0 where there is no choice | code | luminance it lacks
+    up: Array  # uint32 [STEPS + 1 + 2·MOST]: CODE_AT bits set where green does better with red's next code, else 0
     green: Array  # uint32 [STEPS + 1 + 2·MOST]: code << 8 | what is added to blue before it is cut, 1/256 codes << 24
     blue: Array  # uint32 [STEPS + 1]: code with eight bits of fraction << 8
+    green_step: Array  # int64 [256]: from a code of green to the next, in luminance
     product: Array  # float32 [3, 3]: X and Z relative to white and luminance in green's unit -> linear RGB in steps
     unit: np.float32  # luminance in green's unit × unit = in steps
 
@@ -122,31 +130,55 @@ class RgbSpace:
         gray = share.sum(0)
         light = share / green * STEPS
         centre = (np.arange(STEPS + 1) + 0.5) / STEPS
-        below = np.clip(np.floor(self.curves[0].encode(centre) * 255.0), 0, 254).astype(np.uint32)
-        cut = np.clip(np.rint(self.weights[0] / green * STEPS * centre - light[0][below]), 0, MOST) + MOST
-        step = np.clip(np.rint(np.diff(light[0])), 0, MOST)[below]
+        exact = self.curves[0].encode(centre) * 255.0
+        # Close to a whole code there is no choice: on its other side the choice is another, and the codes of colours a
+        # hair apart would differ by two. Black has no other side.
+        whole = (np.abs(exact - np.rint(exact)) < NO_CHOICE) & (exact > 0.5)
+        below = np.where(whole, np.rint(exact), np.clip(np.floor(exact), 0, 254)).astype(np.uint32)
+        cut = np.clip(np.rint(self.weights[0] / green * STEPS * centre - light[0][below]), -MOST, MOST) + MOST
+        step = np.where(whole, 0, np.clip(np.rint(np.diff(light[0], append=0.0)), 0, MOST)[below])
         # Green is solved with what red lacks, for a moment beyond white and, where red is all there is, below black.
         beyond = (np.arange(1, MOST + 1) + 0.5) / STEPS / max(linear[1][255] - linear[1][254], 1.0 / STEPS)
         wanted = np.concatenate([np.zeros(MOST), self.curves[1].encode(np.minimum(centre, 1.0)) * 255, 255 + beyond])
         code, part = np.clip(np.floor(wanted + 0.5), 0, 255), wanted % 1.0
         ratio = self.weights[0] / green  # of a step of red to one of green, in luminance, near neutral colours
-        gain = green / max(self.weights[2], 1e-3)  # the same of green to blue
+        gain = green / max(self.weights[2], 1e-3)  # of green to blue
         bias = np.clip(0.5 + gain * (wanted - code), 0.0, 255 / 256)
-        gray_light, gray_root = (gray / green * STEPS).astype(np.float32), lab_root(gray).astype(np.float32)
+        gray_light, gray_root, root = (gray / green * STEPS).astype(np.float32), lab_root(gray), lab_root(centre)
+        gray_stirred = (gray_root + self.stir(gray)).astype(np.float32)
         return Tables(
             light=light.astype(np.float32),
             gray_light=gray_light,
-            gray_root=gray_root,
+            gray_root=gray_root.astype(np.float32),
+            root=root.astype(np.float32),
+            gray_stirred=gray_stirred,
+            stirred=(root + self.stir(centre)).astype(np.float32),
             light_pairs=_pairs(gray_light),
-            root_pairs=_pairs(gray_root),
-            root=lab_root(centre).astype(np.float32),
-            red=_packed((below, 0), (step, STEP_AT), (cut, CUT_AT)),
-            up=np.where((part > ratio / 2) & (part < (1 + ratio) / 2), (1 << CUT_AT) - 1, 0).astype(np.uint32),
+            stirred_pairs=_pairs(gray_stirred),
+            red=_packed((step, 0), (below, CODE_AT), (cut, CUT_AT)),
+            up=np.where((part > ratio / 2) & (part < (1 + ratio) / 2), (1 << CODE_AT) - 1, 0).astype(np.uint32),
             green=_packed((code, 8), (bias * 256.0, 24)),
             blue=_packed((self.curves[2].encode(np.minimum(centre, 1.0)) * 255.0 * 256.0, 8)),
+            green_step=np.rint(np.append(np.diff(light[1]), MOST)).astype(np.int64),
             product=(self.from_xyz[:, [0, 2, 1]] * [STEPS, STEPS, green]).astype(np.float32),
             unit=np.float32(green),
         )
+
+    def stir(self, light: Array) -> Array:
+        """Luminance 0..1 [n] -> what, added to CIE Lab's f, makes up to STIR codes of red more or less, float64 [n].
+
+        In a tint that is even over the photo the fractions of the codes are alike at all grays, and so are the errors
+        that rounding leaves in luminance. With red shifted by another share at every gray they even out.
+        """
+        curve = self.curves[0]
+        code = curve.encode(light) * 255.0
+        share = STIR * (4.0 * np.abs(code * GOLDEN % 1.0 - 0.5) - 1.0)
+        # Not at black and white, whose red would leave the space.
+        share[(code < 1.5) | (code > 253.5)] = 0.0
+        step = curve.decode((code + 0.5) / 255.0) - curve.decode((code - 0.5) / 255.0)
+        root = lab_root(light)
+        slope = np.where(root > KNEE, 3.0 * root**2, 1.0 / SLOPE) * max(self.from_xyz[0, 0] + self.from_xyz[0, 2], 0.5)
+        return np.asarray(np.clip(share * step / slope, -MOST_STIR, MOST_STIR))
 
     def luminance(self, pixels: Array) -> Array:
         """uint8 or uint16 [H,W] gray or [H,W,3] in this space -> luminance 0..1, float32 [H,W]."""

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from colorize_tf.edge.enlarge import blend_rows
-from colorize_tf.edge.space import CUT_AT, KNEE, SLOPE, STEP_AT, STEPS, RgbSpace, Tables, lab_root
+from colorize_tf.edge.reds import REDDISH, round_reds
+from colorize_tf.edge.space import CODE_AT, CUT_AT, KNEE, SLOPE, STEPS, RgbSpace, Tables, lab_root
 
 __all__ = ["Strip", "cube_of", "pull_in"]
 
@@ -81,7 +82,7 @@ class Strip:
             np.matmul(tables.product, xyz, out=linear)
         np.copyto(cut.index, cut.linear, casting="unsafe")
         _into_gamut(cut.linear, cut.light, tables.unit, cut.index, cut.bits)
-        cut.encode(tables, out)
+        cut.encode(tables, out, bool(chroma[0, upper[0] : upper[-1] + 2].max() > REDDISH / 500))
 
 
 class _Cut:
@@ -114,15 +115,15 @@ class _Cut:
         self.paired = tuple(row[: self.even].view(np.complex64) for row in (self.light, self.flat_root))
 
     def roots(self, tables: Tables, pixels: Array) -> None:
-        """Codes -> luminance in green's unit, and CIE Lab's f of it."""
+        """Codes -> luminance in green's unit, and CIE Lab's f of it, stirred."""
         light, root = self.light, self.flat_root
         if pixels.ndim == 2:
             codes = np.ascontiguousarray(pixels).reshape(-1)
             np.copyto(self.pairs, codes[: self.even].view(np.uint16))
-            for double, out in zip((tables.light_pairs, tables.root_pairs), self.paired, strict=True):
+            for double, out in zip((tables.light_pairs, tables.stirred_pairs), self.paired, strict=True):
                 np.take(double, self.pairs, out=out, mode="wrap")
             rest = codes[self.even :]
-            light[self.even :], root[self.even :] = tables.gray_light[rest], tables.gray_root[rest]
+            light[self.even :], root[self.even :] = tables.gray_light[rest], tables.gray_stirred[rest]
             return
         for channel, out in enumerate((light, root, root)):
             np.copyto(self.place_rows, pixels[..., channel])
@@ -131,7 +132,7 @@ class _Cut:
                 light += root
         np.multiply(light, tables.unit, out=root)
         np.copyto(self.steps[0], root, casting="unsafe")
-        self.look_up(tables.root, self.steps[0], root)
+        self.look_up(tables.stirred, self.steps[0], root)
 
     def look_up(self, table: Array, index: Array, out: Array) -> None:
         """table[index] -> out [n], for indices that are inside the table."""
@@ -139,12 +140,14 @@ class _Cut:
         np.copyto(self.place, index)
         np.take(table, self.place, out=out, mode="wrap")
 
-    def encode(self, tables: Tables, out: Array) -> None:
+    def encode(self, tables: Tables, out: Array, reds: bool) -> None:
         """Linear light in steps -> 8-bit codes of the same luminance, each of them next to the exact one.
 
         Red becomes the code below, or the next one where that leaves green closer to a whole code. Green makes up for
         red, and is rounded. What rounding did to luminance decides whether blue becomes the code below or above.
+        With `reds` there may be pixels in which red is better rounded alone.
         """
+        alone = round_reds(tables, *self.steps) if reds else None
         red, green, blue = self.codes
         spare, rest = self.spares
         self.look_up(tables.red, self.steps[0], red)
@@ -152,15 +155,18 @@ class _Cut:
         rest += spare
         up = spare
         self.look_up(tables.up, rest, up)
-        np.bitwise_and(red, up, out=green)
-        green >>= STEP_AT  # from red's code to the next, or 0
+        np.bitwise_and(red, up, out=green)  # from red's code to the next, or 0
         rest -= green
-        red -= up  # of which the low byte is -1 or 0
+        red += up  # carries into the code where there is a step
+        red >>= CODE_AT
         red &= 0xFF
         self.look_up(tables.green, rest, green)
         self.look_up(tables.blue, self.steps[2], blue)
         np.right_shift(green, 16, out=spare)
         blue += spare
+        if alone:
+            where, *codes = alone
+            red[where], green[where], blue[where] = codes
         if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
             # Whole words are quicker than bytes at every fourth place; what is in the fourth byte does not matter.
             word = out.view(np.uint32).reshape(-1)

@@ -119,7 +119,7 @@ private class Line(private val shifts: Shifts, private val columns: Positions) {
         val redLight = Srgb.redLight
         val greenLight = Srgb.greenLight
         val blueLight = Srgb.blueLight
-        val roots = Srgb.root
+        val roots = Srgb.stirred
         val unit = Srgb.unit
         val m = Srgb.product
         val (m0, m1, m2) = Triple(m[0], m[1], m[2])
@@ -138,7 +138,7 @@ private class Line(private val shifts: Shifts, private val columns: Positions) {
             val root: Float
             if (r == g && g == b) {
                 light = Srgb.grayLight[g]
-                root = Srgb.grayRoot[g]
+                root = Srgb.grayStirred[g]
             } else {
                 light = redLight[r] + greenLight[g] + blueLight[b]
                 root = roots[min((light * unit).toInt(), Srgb.STEPS)]
@@ -183,19 +183,37 @@ private class Line(private val shifts: Shifts, private val columns: Positions) {
      *
      * Red becomes the code below, or the next one where that leaves green closer to a whole code. Green makes up for red,
      * and is rounded. What rounding did to luminance decides whether blue becomes the code below or above.
+     *
+     * A step of a strong red changes luminance more than one of its green: were green to make up for red there, it would
+     * jump by several codes where red changes by one. Such red is rounded alone, and green makes up for nearly half of a code.
      */
     private fun encode(pixel: Int, red: Int, green: Int, blue: Int): Int {
         val coded = Srgb.red[red]
-        val rest = green + (coded and Srgb.CUT)
+        val step = coded and Srgb.STEP
+        val lack = coded ushr Srgb.CUT_AT // + MOST
+        if (green * TIMES < red) {
+            val room = Srgb.greenStep[Srgb.green[green + Srgb.MOST] ushr 8 and 0xFF]
+            if (step > room) {
+                val up = if (2 * (lack - Srgb.MOST) > step) 1 else 0
+                val rest = (lack - Srgb.MOST - up * step).coerceIn(-(room * 7 / 16), room * 7 / 16)
+                return packed(pixel, (coded ushr Srgb.CODE_AT) + up, Srgb.green[green + Srgb.MOST + rest], blue)
+            }
+        }
+        val rest = green + lack
         val up = Srgb.up[rest]
-        val r = (coded ushr Srgb.CODE_AT) - up and 0xFF
-        val g = Srgb.green[rest - (coded and up ushr Srgb.STEP_AT)]
-        val b = Srgb.blue[blue] + (g ushr 16)
-        return (pixel and OPAQUE) or (r shl 16) or (g and 0xFF00) or (b ushr 16 and 0xFF)
+        // `up` carries into the code where there is a step.
+        return packed(pixel, coded + up ushr Srgb.CODE_AT, Srgb.green[rest - (step and up)], blue)
+    }
+
+    /** A code of red, an entry of [Srgb.green] and blue in steps -> the pixel. */
+    private fun packed(pixel: Int, red: Int, green: Int, blue: Int): Int {
+        val b = Srgb.blue[blue] + (green ushr 16)
+        return (pixel and OPAQUE) or (red and 0xFF shl 16) or (green and 0xFF00) or (b ushr 16 and 0xFF)
     }
 
     private companion object {
         const val SLOPE_BELOW = (1 / Srgb.SLOPE).toFloat()
         const val TINY = 1e-20f
+        const val TIMES = 7 // that red's light is at least green's, where red is strong
     }
 }

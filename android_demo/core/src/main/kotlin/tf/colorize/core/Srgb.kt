@@ -1,5 +1,6 @@
 package tf.colorize.core
 
+import kotlin.math.abs
 import kotlin.math.cbrt
 import kotlin.math.floor
 import kotlin.math.min
@@ -14,6 +15,11 @@ object Srgb {
     /** Below this value of CIE Lab's f the cube root is a straight line of slope [SLOPE]. */
     const val KNEE = 0.2068966f
     const val SLOPE = 7.787
+
+    /** Codes of red; one unit of a; multiples of the last fall most evenly between whole numbers. */
+    private const val STIR = 0.6
+    private const val MOST_STIR = 0.002
+    private const val GOLDEN = 0.618034
 
     private val published = arrayOf(
         doubleArrayOf(0.412453, 0.357580, 0.180423),
@@ -75,30 +81,45 @@ object Srgb {
     val grayRoot = FloatArray(256) { labRoot(linear[it]).toFloat() }
     val root = FloatArray(STEPS + 1) { labRoot((it + 0.5) / STEPS).toFloat() }
 
+    /** The same, stirred: what chroma is added to. */
+    val grayStirred = FloatArray(256) { stirred(linear[it]) }
+    val stirred = FloatArray(STEPS + 1) { stirred((it + 0.5) / STEPS) }
+
     /** Luminance in green's unit × this = in steps. */
     val unit = greenShare.toFloat()
 
     // How codes are rounded together, so that of their errors in luminance little is left: docs/edge.md, step 5. Indices
     // of `up` and `green` are MOST larger than steps, as green is solved for a moment beyond white and below black.
-    const val CUT = 2047
-    const val CODE_AT = 11
-    const val STEP_AT = 22
-    private const val MOST = 1023
+    const val CODE_AT = 12
+    const val STEP = (1 shl CODE_AT) - 1
+    const val CUT_AT = 20
+    const val MOST = 1023
+    private const val NO_CHOICE = 1 / 32.0 // codes of red
 
-    /** Luminance that the code below lacks (+ [MOST]) | that code << [CODE_AT] | its step to the next << [STEP_AT]. */
+    /**
+     * Luminance to the next code, 0 where there is no choice | code << [CODE_AT] | luminance it lacks + [MOST] << [CUT_AT].
+     *
+     * Close to a whole code there is no choice: on its other side the choice is another, and the codes of colours a hair
+     * apart would differ by two. Black has no other side.
+     */
     val red = IntArray(STEPS + 1) {
         val centre = (it + 0.5) / STEPS
-        val below = floor(encode(centre) * 255.0).toInt().coerceIn(0, 254)
-        val lack = round(ratio * STEPS * centre - ratio * STEPS * linear[below]).toInt().coerceIn(0, MOST)
-        val step = round(ratio * STEPS * (linear[below + 1] - linear[below])).toInt().coerceIn(0, MOST)
-        (lack + MOST) or (below shl CODE_AT) or (step shl STEP_AT)
+        val exact = encode(centre) * 255.0
+        val whole = abs(exact - round(exact)) < NO_CHOICE && exact > 0.5
+        val code = if (whole) round(exact).toInt() else floor(exact).toInt().coerceIn(0, 254)
+        val lack = round(ratio * STEPS * centre - ratio * STEPS * linear[code]).toInt().coerceIn(-MOST, MOST)
+        val step = if (whole) 0.0 else round(ratio * STEPS * (linear[code + 1] - linear[code]))
+        step.toInt().coerceIn(0, MOST) or (code shl CODE_AT) or (lack + MOST shl CUT_AT)
     }
 
-    /** -1 where green does better with the next code of red, else 0. */
+    /** [STEP] where green does better with the next code of red, else 0. */
     val up = IntArray(STEPS + 1 + 2 * MOST) {
         val part = greenCode(it) % 1.0
-        if (part > ratio / 2 && part < (1 + ratio) / 2) -1 else 0
+        if (part > ratio / 2 && part < (1 + ratio) / 2) STEP else 0
     }
+
+    /** Luminance from a code of green to the next. */
+    val greenStep = IntArray(256) { if (it < 255) round((greenLight[it + 1] - greenLight[it]).toDouble()).toInt() else MOST }
 
     /** Code << 8 | what is added to blue before it is cut, in 1/256 codes << 24. */
     val green = IntArray(STEPS + 1 + 2 * MOST) {
@@ -128,6 +149,22 @@ object Srgb {
         val b = argb and 0xFF
         val step = ((redLight[r] + greenLight[g] + blueLight[b]) * unit).toInt()
         return root[min(step, STEPS)] * 116f - 16f
+    }
+
+    /**
+     * CIE Lab's f of a luminance + what makes up to [STIR] codes of red more or less of it.
+     *
+     * In a tint that is even over the photo the fractions of the codes are alike at all grays, and so are the errors that
+     * rounding leaves in luminance. With red shifted by another share at every gray they even out.
+     */
+    private fun stirred(light: Double): Float {
+        val root = labRoot(light)
+        val code = encode(light) * 255.0
+        if (code < 1.5 || code > 253.5) return root.toFloat() // red would leave the space
+        val share = STIR * (4.0 * abs(code * GOLDEN % 1.0 - 0.5) - 1.0)
+        val step = decode((code + 0.5) / 255.0) - decode((code - 0.5) / 255.0)
+        val slope = (if (root > KNEE) 3.0 * root * root else 1.0 / SLOPE) * (fromXyz[0][0] + fromXyz[0][2])
+        return (root + (share * step / slope).coerceIn(-MOST_STIR, MOST_STIR)).toFloat()
     }
 
     private fun contribution(channel: Int) =

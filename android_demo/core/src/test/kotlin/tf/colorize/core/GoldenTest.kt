@@ -106,8 +106,8 @@ class GoldenTest {
         noticed { withTable(Srgb.red) { it + (2 shl Srgb.CODE_AT) } }
         noticed { withTable(Srgb.green) { maxOf(it and 0xFF00, 2 shl 8) - (2 shl 8) or (it and 0xFF00.inv()) } }
         noticed { withTable(Srgb.blue) { it + (2 shl 16) and 0xFFFFFF } }
-        noticed { withTable(Srgb.up) { it.inv() } }
-        for (table in listOf(Srgb.grayRoot, Srgb.grayLight, Srgb.greenLight, Srgb.root)) {
+        noticed { withTable(Srgb.up) { it xor Srgb.STEP } }
+        for (table in listOf(Srgb.grayStirred, Srgb.grayLight, Srgb.greenLight, Srgb.stirred)) {
             val kept = table.copyOf()
             try {
                 for (i in table.indices) table[i] *= 1.02f
