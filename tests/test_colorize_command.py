@@ -213,6 +213,7 @@ def test_options_reach_the_colour(album, run):
         (["--hint", "red"], "--hint"),
         (["--vivid", "2"], "vivid: must be in 0..1"),
         (["--saturation", "-1"], "saturation"),
+        (["--keep-tint", "nan"], "keep_tint: must be in 0..1"),
         (["--chroma-cap", "0.5"], "chroma_cap: must be in 1..200"),
         (["--chroma-cap", "nan"], "chroma_cap: must be in 1..200"),
         (["--quality", "0"], "--quality"),

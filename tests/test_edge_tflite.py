@@ -15,6 +15,7 @@ import colorize_tf.edge.tflite as tflite_module
 from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.edge import Colorizer, Hint, TfliteColorizer
 from colorize_tf.edge.card import Card, read_model, write_model
+from colorize_tf.edge.fusion import fuse
 from colorize_tf.edge.network import NetworkColorizer, Options
 from colorize_tf.edge.prepare import level, prepare, sizes
 from colorize_tf.edge.raster import ArrayRaster
@@ -171,6 +172,25 @@ def test_numbers_that_are_none_are_an_error(bad):
 def test_an_answer_of_another_size_is_an_error():
     with pytest.raises(InputError, match="as its card says"):
         Constant(np.zeros((16, 32, 2)))(gray())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_sepia_tint_is_removed_or_kept(tiny, dtype):
+    photo = gray(31, 200, 260)
+    sepia = fuse(photo, np.full((4, 4, 2), (6, 18), np.float32), edges=False)
+    sepia = sepia.astype(dtype) * (1 if dtype == np.uint8 else 257)
+    inside = (photo > 40) & (photo < 200)  # where there is room for the tint
+
+    def ab(**options):
+        colorizer = tiny.with_options(Options(**options))
+        return rgb_to_lab(colorizer(sepia).astype(np.float64) / np.iinfo(dtype).max)[inside, 1:].mean(0)
+
+    removed = ab()
+    np.testing.assert_allclose(ab(keep_tint=1.0) - removed, (6, 18), atol=0.7)
+    np.testing.assert_allclose(ab(keep_tint=0.5) - removed, (3, 9), atol=0.7)
+    # It stays where the network gives no colour at all; a photo without a tint has none to keep.
+    np.testing.assert_allclose(ab(keep_tint=1.0, saturation=0.0), (6, 18), atol=0.7)
+    assert (tiny.with_options(Options(keep_tint=1.0))(photo) == tiny(photo)).all()
 
 
 def test_a_faded_or_sepia_copy_looks_the_same_to_the_network():

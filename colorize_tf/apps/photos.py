@@ -92,6 +92,13 @@ def parser() -> argparse.ArgumentParser:
     colour.add_argument(
         "--vivid", type=float, default=0.0, metavar="0..1", help="livelier guesses by the network (default: 0)"
     )
+    colour.add_argument(
+        "--keep-tint",
+        type=float,
+        default=0.0,
+        metavar="0..1",
+        help="how much of the photo's own tint, such as sepia, stays under the colour (default: 0, none)",
+    )
     colour.add_argument("--no-levels", action="store_true", help="show the network the tones as they are, faded or not")
     colour.add_argument("--fast", action="store_true", help="do not stop colour at edges")
     machine = out.add_argument_group("machine")
@@ -164,6 +171,7 @@ def _settings(given: argparse.Namespace, threads: int | None = None) -> Settings
         saturation=given.saturation,
         chroma_cap=given.chroma_cap,
         levels=not given.no_levels,
+        keep_tint=given.keep_tint,
         edges=not given.fast,
     )
     return Settings(

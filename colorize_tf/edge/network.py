@@ -13,7 +13,7 @@ import numpy as np
 from colorize_tf.edge import Hint
 from colorize_tf.edge.card import Card
 from colorize_tf.edge.fusion import GUIDE_PIXELS, Chroma, Fusion, pool
-from colorize_tf.edge.prepare import paint_hints, prepare
+from colorize_tf.edge.prepare import paint_hints, prepare, tint
 from colorize_tf.edge.raster import ArrayRaster, Raster
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.errors import InputError, RunError
@@ -35,10 +35,12 @@ class Options:
     saturation: float = 1.0  # multiplies the chroma that the network gave
     chroma_cap: float = 80.0  # Lab units; where the 99th percentile of chroma exceeds it, all of it is scaled to that
     levels: bool = True  # stretch the luma that the network sees; the photo's own is never touched
+    keep_tint: float = 0.0  # 0..1, the share of the photo's own tint, such as sepia, that stays under the new colour
     edges: bool = True  # stop colour at edges of luma while enlarging; False is faster
 
     def __post_init__(self) -> None:
-        for name, low, high in (("vivid", 0.0, 1.0), ("saturation", 0.0, 10.0), ("chroma_cap", 1.0, 200.0)):
+        bounds = {"vivid": (0, 1), "saturation": (0, 10), "chroma_cap": (1, 200), "keep_tint": (0, 1)}
+        for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:
                 raise InputError(name, f"must be in {low:g}..{high:g}", getattr(self, name))
 
@@ -111,7 +113,10 @@ class NetworkColorizer(ABC):
             raise InputError("model", f"must give ab of {wanted}, as its card says", ab.shape)
         scale = self.card.ab_scale
         covered = (prepared.height / scale, prepared.width / scale)
-        return Chroma(self._finished(ab, covered), *covered)
+        ab = self._finished(ab, covered)
+        if self.options.keep_tint and small.ndim == 3:
+            ab += np.float32(self.options.keep_tint) * tint(small, space)
+        return Chroma(np.clip(ab, -AB_LIMIT, AB_LIMIT, out=ab), *covered)
 
     def _finished(self, ab: Array, covered: tuple[float, float]) -> Array:
         chroma = np.hypot(ab[..., 0], ab[..., 1])
@@ -123,5 +128,4 @@ class NetworkColorizer(ABC):
         scale = self.options.saturation
         if strong * scale > self.options.chroma_cap:
             scale = self.options.chroma_cap / strong
-        ab = ab * np.float32(scale)
-        return np.clip(ab, -AB_LIMIT, AB_LIMIT, out=ab)
+        return ab * np.float32(scale)

@@ -14,14 +14,16 @@ from colorize_tf.edge import Hint
 from colorize_tf.edge.card import Card
 from colorize_tf.edge.enlarge import mirror
 from colorize_tf.edge.raster import reduce, resize
+from colorize_tf.edge.space import RgbSpace
 from colorize_tf.errors import InputError
 
-__all__ = ["Prepared", "level", "paint_hints", "prepare"]
+__all__ = ["Prepared", "level", "paint_hints", "prepare", "tint"]
 
 Array = np.ndarray[Any, Any]
 
 LONGEST = 4  # times the short side; a panorama beyond it is made smaller as a whole
 HINT_RADIUS = 3.0  # pixels of the network's input: hints of 7×7 are what it was trained on
+TINT_PIXELS = 10_000  # or somewhat more, from which the photo's own tint is taken
 MOST_GAIN = 3.0  # of the levels: a picture that is nearly one gray is no faded print
 
 
@@ -83,6 +85,12 @@ def level(luma: Array) -> Array:
     gain = (span + taken) / span
     moved: Array = (luma - np.float32(low)) * np.float32(gain) + np.float32(low_to)
     return np.clip(moved, 0.0, 100.0, out=moved)
+
+
+def tint(small: Array, space: RgbSpace) -> Array:
+    """A photo, uint8 or uint16 [h,w,3] -> the ab that half of its pixels exceed, float32 [2]: that of a sepia print."""
+    fewer = reduce(small, max(1, int((small.shape[0] * small.shape[1] / TINT_PIXELS) ** 0.5)))
+    return np.asarray(np.median(space.chroma(fewer).reshape(-1, 2), axis=0), np.float32)
 
 
 def paint_hints(hints: Sequence[Hint], height: int, width: int, prepared: Prepared) -> Array:

@@ -212,6 +212,14 @@ class RgbSpace:
         root -= np.float32(16.0)
         return root
 
+    def chroma(self, pixels: Array) -> Array:
+        """uint8 or uint16 [H,W,3] in this space -> CIE ab, float64 [H,W,2]."""
+        linear = [curve.decode(pixels[..., i] / np.iinfo(pixels.dtype).max) for i, curve in enumerate(self.curves)]
+        x, y, z = (
+            lab_root(sum(weight * light for weight, light in zip(row, linear, strict=True))) for row in self.to_xyz
+        )
+        return np.stack([500.0 * (x - y), 200.0 * (y - z)], -1)
+
 
 def _pairs(table: Array) -> Array:
     """float32 [256] -> complex64 [65536]: its values for both bytes of a number, in the order they lie in memory."""
