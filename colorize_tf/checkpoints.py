@@ -133,7 +133,10 @@ def load_weights(model: keras.Model, path: Path) -> None:
         with warnings.catch_warnings():  # Keras warns of layers without weights before it raises; the error says it all
             warnings.filterwarnings("error", "Skipping nested container", UserWarning)
             keras.saving.load_weights(model, path, objects_to_skip=_not_weights(model))
-    except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
+    except OSError as error:
+        remedy = "It was cut short, or Keras did not write it: take another checkpoint."
+        raise InputError("checkpoint", "cannot be read", f"{path} ({shorten(str(error), 80)})", remedy) from None
+    except (ValueError, KeyError, TypeError, UserWarning) as error:
         raise _other_architecture(path, " ".join(str(error).split())) from None
 
 

@@ -1,5 +1,6 @@
 package tf.colorize.core
 
+import kotlin.math.max
 import tf.colorize.core.ModelException.Reason
 
 /** Of the network's input, where the file has a fixed one. */
@@ -28,6 +29,8 @@ data class Card(
         val numbers = mapOf("ab_scale" to abScale, "multiple" to multiple, "short_side" to shortSide) +
             (size?.let { mapOf("height" to it.height, "width" to it.width) } ?: emptyMap())
         for ((key, value) in numbers) check(key, value in 1..LARGEST, value)
+        // A network's memory grows with what a file for any size is given.
+        if (size == null) check("short_side, multiple", max(shortSide, multiple) <= MOST_SIDE, "$shortSide, $multiple")
         val divides = size?.let { it.height % abScale == 0 && it.width % abScale == 0 } ?: (multiple % abScale == 0)
         check("ab_scale", divides, abScale)
     }
@@ -39,6 +42,7 @@ data class Card(
     companion object {
         const val CONTRACT = 1
         private const val LARGEST = 8192
+        private const val MOST_SIDE = 1024
 
         /** JSON -> card; keys that this version does not know are ignored. */
         fun parse(text: String): Card {

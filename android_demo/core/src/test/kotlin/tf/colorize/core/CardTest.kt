@@ -55,6 +55,12 @@ class CardTest {
         assertEquals(256, card("short_side" to "256").shortSide)
     }
 
+    @Test fun aFileForAnySizeIsMadeForSmallOnes() {
+        assertEquals(1024, card("short_side" to "1024").shortSide)
+        assertEquals(Reason.BAD_CARD, reason("short_side" to "1025"))
+        assertEquals(Reason.BAD_CARD, reason("multiple" to "2048"))
+    }
+
     @Test fun aNewerContractIsNamedHoweverFarItIs() {
         for (contract in listOf("2", "4294967297")) assertEquals(Reason.NEWER_CONTRACT, reason("contract" to contract))
         for (contract in listOf("0", "-1", "true", "\"1\"", "null")) assertEquals(contract, Reason.BAD_CARD, reason("contract" to contract))
