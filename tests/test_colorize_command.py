@@ -12,6 +12,7 @@ from PIL import Image
 
 import colorize_tf.apps.work as work
 from colorize_tf.__main__ import main
+from colorize_tf.atomic import atomic_path
 
 from .albums import MODEL, files, gray, is_coloured, luma, make_album, start
 
@@ -382,16 +383,30 @@ def test_a_result_that_outgrows_what_there_is_leaves_nothing(album):
     assert files(album) == before
 
 
-def test_a_full_disk_stops_the_run(album, run, monkeypatch):
+def test_a_full_disk_ends_the_run_with_a_count(album, run, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(work, "write_photos", full)
-    code, _, err = run(album)
+    before = files(album)
+    code, out, err = run(album, "--json")
     assert code == 1
-    assert err.count("\n") == 1
-    assert "a.colorized.jpg: No space left" in err
-    assert len(files(album)) == 5
+    said = f"{album / 'a.colorized.jpg'}: could not be written: No space left on device. Make room, and run it again"
+    assert err.splitlines() == [f"error: {said}", "0 colorized, 1 failed, 1 not begun"]
+    assert [json.loads(line)["error"] for line in out.splitlines()] == [said]
+    assert files(album) == before
+
+
+def test_a_place_that_is_read_only_does_not_end_the_run(album, run, monkeypatch):
+    def refused(path, **_):
+        if path.name == "a.colorized.jpg":
+            raise OSError(30, "Read-only file system", str(path))
+        return atomic_path(path)
+
+    monkeypatch.setattr(work, "atomic_path", refused)
+    code, out, err = run(album)
+    assert (code, out) == (1, f"{album / 'b.colorized.png'}\n")
+    assert "a.colorized.jpg: could not be written: Read-only file system\n1 colorized, 1 failed" in err
 
 
 def test_hostile_names(tmp_path, run):

@@ -33,7 +33,9 @@ def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[
     if workers < 2:
         keep_freed_memory()
         for job in jobs:
-            yield colorize_file(job, colorizer, settings)
+            yield (result := colorize_file(job, colorizer, settings))
+            if result.full:
+                break
         return
     waiting = deque(jobs)
     begun = time.time()
@@ -70,6 +72,8 @@ def _pool(waiting: deque[Job], settings: Settings, workers: int, unfinished: lis
             for future in done:
                 result = future.result()
                 del running[future]
+                if result.full:
+                    waiting.clear()
                 yield result
     except BrokenProcessPool:
         unfinished.extend(running.values())

@@ -240,6 +240,8 @@ def _report(results: Iterable[Result], count: int | None, as_json: bool) -> int:
     parts = [f"{counts['done']} colorized"]
     parts += [f"{counts['skipped']} there already (--overwrite makes them again)"] if counts["skipped"] else []
     parts += [f"{counts['failed']} failed"] if counts["failed"] else []
+    left = (count or 0) - sum(counts.values())
+    parts += [f"{left} not begun"] if left > 0 else []
     if count != 1 or counts["skipped"]:
         print(", ".join(parts), file=sys.stderr)
     return 1 if counts["failed"] else 0

@@ -28,7 +28,7 @@ from colorize_tf.quiet import hushed
 
 __all__ = ["Result", "Settings", "colorize_bytes", "colorize_file", "make_colorizer"]
 
-FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no other photo will fare better
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no other photo will fare better
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,11 @@ class Result:
     pages: int = 0
     error: str = ""
     notes: tuple[str, ...] = ()
+    full: bool = False  # it failed for want of room on the disk, so the run ends with it
 
     def asdict(self) -> dict[str, Any]:
-        return asdict(self)
+        """What `--json` prints."""
+        return {name: value for name, value in asdict(self).items() if name != "full"}
 
 
 def make_colorizer(settings: Settings) -> TfliteColorizer:
@@ -98,10 +100,9 @@ def colorize_file(job: Job, colorizer: TfliteColorizer, settings: Settings) -> R
         said, name = str(error), shorten(source)
         return Result(source, target, "failed", error=said if said.startswith(name) else f"{name}: {said}")
     except OSError as error:
-        if error.errno in FATAL:
-            raise OSError(error.errno, error.strerror, target) from None  # a failed write names no file
-        reason = error.strerror or str(error)
-        return Result(source, target, "failed", error=f"{shorten(target)}: could not be written: {shorten(reason)}")
+        reason, full = shorten(error.strerror or str(error)), error.errno in FULL
+        said = f"{shorten(target)}: could not be written: {reason}"
+        return Result(source, target, "failed", error=said + ". Make room, and run it again" * full, full=full)
     except Exception as error:  # memory runs out anywhere, and encoders raise whatever they like: the rest goes on
         return Result(source, target, "failed", error=_failure(shorten(source), error))
     seconds = time.perf_counter() - start
