@@ -8,8 +8,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from colorize_tf.apps.work import Settings, colorize_bytes
+from colorize_tf.edge.fusion import fuse
 from colorize_tf.edge.icc import read_profile, srgb_profile
-from colorize_tf.edge.space import SRGB
+from colorize_tf.edge.space import SRGB, lab_root
 
 from .photo_files import COLORIZER, KINDS, colorized, gray, luma, opened, rgb, saved
 
@@ -57,6 +58,18 @@ P3 = matrix_profile(
     (0.29198, 0.69225, 0.04189),
     (0.15710, 0.06657, 0.78407),
 )
+PROPHOTO = matrix_profile(gamma(1.8), (0.79767, 0.28804, 0), (0.13519, 0.71188, 0), (0.03134, 0.00009, 0.82491))
+REC2020 = matrix_profile(
+    gamma(2.4), (0.67346, 0.27904, -0.00193), (0.16567, 0.67535, 0.02998), (0.12505, 0.04561, 0.79686)
+)
+SRGB_COLORANTS = (0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)
+# A display whose black still shines, and whose white is dimmed.
+GLOWING = matrix_profile(
+    b"curv\0\0\0\0"
+    + struct.pack(">I1024H", 1024, *(round(65535 * (0.03 + 0.94 * (i / 1023) ** 2.2)) for i in range(1024))),
+    *SRGB_COLORANTS,
+)
+LINEAR = matrix_profile(gamma(1.0), *SRGB_COLORANTS)
 
 
 def lut_profile(kind, inputs, corner, back):
@@ -119,6 +132,33 @@ def test_an_rgb_profile_is_worked_in_and_kept(profile, source):
     inside = ((pillow_says > 0) & (pillow_says < 255)).all(-1)
     assert inside.mean() > 0.3
     assert np.abs(luma(Image.fromarray(pillow_says)) - space.luma(before))[inside].mean() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("profile", "worst", "first"),
+    [(ADOBE, 0.26, 2), (P3, 0.26, 1), (REC2020, 0.26, 5), (PROPHOTO, 0.33, 1), (GLOWING, 0.26, 3), (LINEAR, 1.1, 1)],
+    ids=["adobe", "p3", "rec2020", "prophoto", "glowing", "linear"],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_gray_of_another_space_keeps_its_luma_and_without_chroma_its_code(profile, worst, first, channels):
+    space = read_profile(profile).space
+    codes = np.repeat(np.arange(256, dtype=np.uint8)[None], 72, 0)
+    ramp = codes if channels == 1 else np.repeat(codes[..., None], 3, -1)
+
+    def exact(rgb):
+        linear = np.stack([curve.decode(rgb[..., c] / 255) for c, curve in enumerate(space.curves)], -1)
+        return 116 * lab_root(linear @ space.weights) - 16
+
+    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)[:, None].repeat(256, 1)
+    for chroma in (1, 5, 20, 80, 150):
+        ab = np.stack([chroma * np.cos(angle), chroma * np.sin(angle)], -1).astype(np.float32)
+        difference = np.abs(exact(fuse(ramp, ab, edges=False, space=space)) - exact(codes[..., None].repeat(3, -1)))
+        assert difference.max() <= worst
+        assert difference.mean() <= 0.08
+    still = fuse(ramp, np.zeros((4, 4, 2), np.float32), edges=False, space=space)
+    # Of the darkest codes of a steep curve, L below 0.05, the light is hardly a step of the tables.
+    assert not still[:, 0].any()
+    assert (still[:, first:] == codes[:, first:, None]).all()
 
 
 def test_a_space_of_a_profile_agrees_with_littlecms():

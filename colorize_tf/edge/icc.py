@@ -115,7 +115,7 @@ def _space(content: bytes) -> RgbSpace | None:
         return None  # an old profile that was not adapted to D50
     matrix = TO_D65 @ colorants
     matrix = matrix / matrix.sum(1, keepdims=True)
-    curves = tuple(_curve(tags[name]) for name in needed[3:])
+    curves = tuple(_from_black_to_white(_curve(tags[name])) for name in needed[3:])
     if _is_srgb(curves, matrix):
         return SRGB
     if not 0.5 <= matrix[1, 1] < 1 or np.linalg.det(matrix) < 0.05 or matrix[1].min() < 0:
@@ -127,6 +127,12 @@ def _is_srgb(curves: tuple[Curve, ...], matrix: Array) -> bool:
     codes = np.linspace(0, 1, 256)
     same = all(np.abs(curve.decode(codes) - SRGB.curves[0].decode(codes)).max() < 0.004 for curve in curves)
     return same and bool(np.abs(matrix - SRGB.to_xyz).max() < 0.004)
+
+
+def _from_black_to_white(curve: Curve) -> Curve:
+    """The curve made longer at both ends, as LittleCMS compensates black points: what is darker would have no code."""
+    first, last = curve.samples[[0, -1]]
+    return Curve((curve.samples - first) / (last - first))
 
 
 def _xyz(tag: bytes) -> Array:

@@ -39,6 +39,8 @@ STIR = 0.6  # codes of red
 MOST_STIR = 0.002  # one unit of a, for profiles with wild curves
 GOLDEN = 0.618034  # multiples of it fall most evenly between whole numbers
 NO_CHOICE = 1 / 32  # codes of red
+LEAST = 0.03  # share of blue in luminance with which it makes up for something; sRGB's is 0.07, ProPhoto's 0.02
+COARSE = 16  # steps from a code to the next, below which the table cannot tell fractions; sRGB has 20
 # How a table of red packs, above the step, the code and what is cut off (plus MOST, so that nothing is negative).
 CODE_AT, CUT_AT = 12, 20
 
@@ -122,6 +124,11 @@ class RgbSpace:
         return np.linalg.inv(self.to_xyz)
 
     @cached_property
+    def coarse(self) -> int:
+        """The step of light below which the codes of some channel lie too close for `tables`."""
+        return max(map(_coarse, self.curves))
+
+    @cached_property
     def tables(self) -> Tables:
         """The 8-bit tables; some milliseconds at first use."""
         green = self.weights[1]
@@ -130,7 +137,9 @@ class RgbSpace:
         gray = share.sum(0)
         light = share / green * STEPS
         centre = (np.arange(STEPS + 1) + 0.5) / STEPS
-        exact = self.curves[0].encode(centre) * 255.0
+        if self.coarse:
+            centre[0] = 0.0  # where half a step is a code or more, black would not stay black
+        exact, wanted, codes_of_blue = (_codes(curve) for curve in self.curves)
         # Close to a whole code there is no choice: on its other side the choice is another, and the codes of colours a
         # hair apart would differ by two. Black has no other side.
         whole = (np.abs(exact - np.rint(exact)) < NO_CHOICE) & (exact > 0.5)
@@ -139,10 +148,10 @@ class RgbSpace:
         step = np.where(whole, 0, np.clip(np.rint(np.diff(light[0], append=0.0)), 0, MOST)[below])
         # Green is solved with what red lacks, for a moment beyond white and, where red is all there is, below black.
         beyond = (np.arange(1, MOST + 1) + 0.5) / STEPS / max(linear[1][255] - linear[1][254], 1.0 / STEPS)
-        wanted = np.concatenate([np.zeros(MOST), self.curves[1].encode(np.minimum(centre, 1.0)) * 255, 255 + beyond])
+        wanted = np.concatenate([np.zeros(MOST), wanted, 255 + beyond])
         code, part = np.clip(np.floor(wanted + 0.5), 0, 255), wanted % 1.0
         ratio = self.weights[0] / green  # of a step of red to one of green, in luminance, near neutral colours
-        gain = green / max(self.weights[2], 1e-3)  # of green to blue
+        gain = green / self.weights[2] if self.weights[2] > LEAST else 0.0  # of green to blue
         bias = np.clip(0.5 + gain * (wanted - code), 0.0, 255 / 256)
         gray_light, gray_root, root = (gray / green * STEPS).astype(np.float32), lab_root(gray), lab_root(centre)
         gray_stirred = (gray_root + self.stir(gray)).astype(np.float32)
@@ -158,7 +167,7 @@ class RgbSpace:
             red=_packed((step, 0), (below, CODE_AT), (cut, CUT_AT)),
             up=np.where((part > ratio / 2) & (part < (1 + ratio) / 2), (1 << CODE_AT) - 1, 0).astype(np.uint32),
             green=_packed((code, 8), (bias * 256.0, 24)),
-            blue=_packed((self.curves[2].encode(np.minimum(centre, 1.0)) * 255.0 * 256.0, 8)),
+            blue=_packed((codes_of_blue * 256.0, 8)),
             green_step=np.rint(np.append(np.diff(light[1]), MOST)).astype(np.int64),
             product=(self.from_xyz[:, [0, 2, 1]] * [STEPS, STEPS, green]).astype(np.float32),
             unit=np.float32(green),
@@ -173,8 +182,8 @@ class RgbSpace:
         curve = self.curves[0]
         code = curve.encode(light) * 255.0
         share = STIR * (4.0 * np.abs(code * GOLDEN % 1.0 - 0.5) - 1.0)
-        # Not at black and white, whose red would leave the space.
-        share[(code < 1.5) | (code > 253.5)] = 0.0
+        # Not at black and white, whose red would leave the space, nor where there are no fractions.
+        share[(code < 1.5) | (code > 253.5) | (light * STEPS < self.coarse)] = 0.0
         step = curve.decode((code + 0.5) / 255.0) - curve.decode((code - 0.5) / 255.0)
         root = lab_root(light)
         slope = np.where(root > KNEE, 3.0 * root**2, 1.0 / SLOPE) * max(self.from_xyz[0, 0] + self.from_xyz[0, 2], 0.5)
@@ -219,6 +228,22 @@ class RgbSpace:
             lab_root(sum(weight * light for weight, light in zip(row, linear, strict=True))) for row in self.to_xyz
         )
         return np.stack([500.0 * (x - y), 200.0 * (y - z)], -1)
+
+
+def _coarse(curve: Curve) -> int:
+    """The step of light as far as which, from black on, codes lie too close for the table."""
+    light = curve.decode(np.arange(256) / 255.0) * STEPS
+    first = int(np.argmax(np.diff(light) >= COARSE))
+    return int(light[first + 1]) if first else 0
+
+
+def _codes(curve: Curve) -> Array:
+    """For each step of light its code, float64 [STEPS + 1] with fractions; where there are none, that of a neutral."""
+    codes = curve.encode(np.minimum((np.arange(STEPS + 1) + 0.5) / STEPS, 1.0)) * 255.0
+    dark = _coarse(curve)
+    codes[:dark] = np.rint(curve.encode(np.arange(dark) / STEPS) * 255.0)
+    codes[: min(dark, 1)] = 0.0  # where the curve begins with several blacks
+    return codes
 
 
 def _pairs(table: Array) -> Array:
