@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import colorize_tf.apps.selection as selection
 import colorize_tf.apps.work as work
 from colorize_tf.__main__ import main
 from colorize_tf.atomic import atomic_path
@@ -305,6 +306,21 @@ def test_a_pipe_without_a_writer_is_not_waited_for(album, run):
     assert "pipe.jpg: a photo must be a file. Received: something else. For a pipe: colorize - < PIPE" in err
 
 
+def test_names_that_differ_in_case_are_one_where_the_file_system_says_so(album, tmp_path, run, monkeypatch):
+    (album / "A.JPG").write_bytes((album / "a.jpg").read_bytes())
+    out = tmp_path / "out"
+    assert run(album, "-o", out)[0] == 0
+    assert files(out) == ["A.JPG", "a.jpg", "b.png"]  # this one does not
+    real = Path.exists
+    monkeypatch.setattr(selection.Path, "exists", lambda path: path.name[:2] == ".A" or real(path))
+    selection._ignores_case.cache_clear()
+    code, _, err = run(album, "-o", tmp_path / "other", "--overwrite")
+    selection._ignores_case.cache_clear()
+    assert code == 1
+    assert f"{album / 'a.jpg'}: its result would have the name of another's, that of {album / 'A.JPG'}\n" in err
+    assert files(tmp_path / "other") == ["A.JPG", "b.png"]
+
+
 @pytest.mark.parametrize(
     ("place", "error", "said"),
     [
@@ -349,6 +365,16 @@ def test_a_photo_that_is_not_there(album, run):
     assert (code, out) == (1, f"{album / 'a.colorized.jpg'}\n")
     assert "nowhere.jpg: must be a readable photo. Received: No such file or directory" in err
     assert "1 colorized, 2 failed" in err
+
+
+def test_a_photo_in_a_closed_folder_is_not_called_absent(album, run, monkeypatch):
+    def closed(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(selection.Path, "stat", closed)
+    code, out, err = run("closed/photo.jpg")
+    assert (code, out) == (2, "")
+    assert err == "error: photo: must be readable. Received: closed/photo.jpg: Permission denied.\n"
 
 
 def test_a_place_that_cannot_be_written(album, run, monkeypatch):

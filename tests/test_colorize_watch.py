@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +129,20 @@ def test_the_place_of_a_photo_that_left_is_free(inbox, tmp_path, look):
 
     jobs = look(inbox, 6, {3: change}, tmp_path / "out", ".jpg")
     assert [(job.source.name, job.problem) for job in jobs] == [("a.jpg", ""), ("a.png", "")]
+
+
+def test_a_folder_that_cannot_be_read_is_reported_once(inbox, look, monkeypatch):
+    (inbox / "inner").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "inner":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (job,) = look(inbox, 4, recursive=True)
+    assert job.problem == f"{inbox / 'inner'}: must be a readable folder. Received: Permission denied"
 
 
 def test_results_stay_out_of_the_watched_tree(inbox, look):

@@ -278,6 +278,8 @@ def test_a_card_that_lies_about_the_output_is_found_out_when_used(tmp_path):
     colorizer = TfliteColorizer(changed(tmp_path, ab_scale=1))
     with pytest.raises(InputError, match="as its card says"):
         colorizer(gray())
+    with pytest.raises(InputError, match="as its card says"):  # before a folder of photos says it one by one
+        colorizer.warm_up()
 
 
 @pytest.mark.parametrize("changes", [{"short_side": 1025}, {"multiple": 8192}])

@@ -6,12 +6,25 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from colorize_tf.edge.write import SUFFIXES, format_of
 from colorize_tf.errors import InputError, shorten
 
-__all__ = ["MARK", "Job", "Output", "displaced", "is_there", "photos_in", "refuse_originals", "select"]
+__all__ = [
+    "MARK",
+    "Job",
+    "Output",
+    "claimed",
+    "closed",
+    "displaced",
+    "is_there",
+    "photos_in",
+    "refuse_originals",
+    "select",
+]
 
 MARK = ".colorized"
 READABLE = {*SUFFIXES, "bmp", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k"}
@@ -53,7 +66,7 @@ def select(inputs: Sequence[str], output: str | None, suffix: str | None, recurs
         paths = _matches(text)
         if not paths:
             if len(inputs) == 1:
-                raise InputError("photo", "no such file or folder", text)
+                _refuse_absent(text)
             paths = [Path(text)]  # among others it is one bad photo, reported in its turn
         for path in paths:
             if path.is_dir():
@@ -71,7 +84,7 @@ def select(inputs: Sequence[str], output: str | None, suffix: str | None, recurs
                 found.append((path, path.parent))
     place = _output(output, suffix, folders or len(found) > 1)
     jobs = (Job(source, place.target(source, root)) for source, root in _unmade(dict(found)))
-    return [_closed(error) for error in unread] + _each_in_a_place_of_its_own(jobs)
+    return [closed(error) for error in unread] + _each_in_a_place_of_its_own(jobs)
 
 
 def photos_in(
@@ -100,6 +113,25 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def claimed(target: Path, places: dict[str, Path]) -> Path:
+    """Where a result goes, as it was called by the first that goes there: for some file systems `A` is `a`."""
+    place = target.absolute()
+    first = places.setdefault(str(place).casefold(), place)
+    return first if first != place and _ignores_case(place.parent) else place
+
+
+@cache
+def _ignores_case(folder: Path) -> bool:
+    try:
+        while not folder.is_dir():
+            folder = folder.parent
+        with NamedTemporaryFile(prefix=".a", dir=folder) as file:
+            path = Path(file.name)
+            return is_there(path.with_name(path.name.swapcase()))
+    except OSError:  # then nothing can be written there anyway
+        return False
+
+
 def refuse_originals(job: Job) -> None:
     """Raises an InputError if the place of the result is the photo itself, under whatever name."""
     if is_there(job.target) and is_there(job.source) and job.target.samefile(job.source):
@@ -112,7 +144,7 @@ def displaced(job: Job, owner: Path) -> Job:
     return replace(job, problem=problem)
 
 
-def _closed(error: OSError) -> Job:
+def closed(error: OSError) -> Job:
     """A folder that cannot be read, so that it counts among what failed."""
     folder = Path(error.filename)
     return Job(folder, folder, f"{shorten(str(folder))}: must be a readable folder. Received: {error.strerror}")
@@ -124,6 +156,16 @@ def _unmade(found: dict[Path, Path]) -> Iterator[tuple[Path, Path]]:
     for path, root in found.items():
         if not path.stem.endswith(MARK) or path.with_name(path.stem.removesuffix(MARK)) not in photos:
             yield path, root
+
+
+def _refuse_absent(text: str) -> None:
+    try:
+        Path(text).stat()
+    except PermissionError as error:
+        raise InputError("photo", "must be readable", f"{text}: {error.strerror}") from None
+    except OSError:
+        pass
+    raise InputError("photo", "no such file or folder", text)
 
 
 def _matches(text: str) -> list[Path]:
@@ -156,10 +198,11 @@ def _output(output: str | None, suffix: str | None, several: bool) -> Output:
 def _each_in_a_place_of_its_own(jobs: Iterable[Job]) -> list[Job]:
     """The jobs; of several for one place, only the first can be done."""
     owners: dict[Path, Path] = {}
+    places: dict[str, Path] = {}
     checked = []
     for job in jobs:
         refuse_originals(job)
-        owner = owners.setdefault(job.target.absolute(), job.source)
+        owner = owners.setdefault(claimed(job.target, places), job.source)
         checked.append(job if owner == job.source else displaced(job, owner))
     return checked
 

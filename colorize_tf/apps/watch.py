@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from colorize_tf.apps.selection import Job, Output, displaced, is_there, photos_in
+from colorize_tf.apps.selection import Job, Output, claimed, closed, displaced, is_there, photos_in
 from colorize_tf.errors import InputError, RunError, shorten
 
 __all__ = ["arrivals"]
@@ -30,16 +30,21 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
     seen: dict[Path, State] = {}
     taken: dict[Path, State] = {}
     claims: dict[Path, Path] = {}  # which photo a result is of
+    places: dict[str, Path] = {}
+    shut: set[str] = set()  # folders of which it has been said that they cannot be read
     while True:
         if not folder.is_dir():  # else it would look empty for ever
             raise RunError(f"{shorten(str(folder))}: the watched folder is gone")
-        present = _states(photos_in(folder, recursive, place.place))
+        unread: list[OSError] = []
+        present = _states(photos_in(folder, recursive, place.place, unread.append))
+        yield from (closed(error) for error in unread if error.filename not in shut)
+        shut = {error.filename for error in unread}
         # What was deleted is forgotten: it may come again, and another photo may take its place.
         taken = {path: state for path, state in taken.items() if path in present}
         claims = {target: path for target, path in claims.items() if path in present}
         for path, state in present.items():
             job = Job(path, place.target(path, folder))
-            owner = claims.setdefault(job.target, path)
+            owner = claims.setdefault(claimed(job.target, places), path)
             if seen.get(path) != state or taken.get(path) == state:
                 continue
             taken[path] = state

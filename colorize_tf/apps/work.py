@@ -69,8 +69,7 @@ def make_colorizer(settings: Settings) -> TfliteColorizer:
     """The colorizer for these settings, warmed up; what the runtime has to say about itself stays unsaid."""
     with hushed():
         colorizer = TfliteColorizer(settings.model, settings.threads, settings.options)
-        card = colorizer.card
-        colorizer.predict(np.zeros((card.height or card.multiple, card.width or card.multiple), np.float32), None, 0.0)
+        colorizer.warm_up()
     return colorizer
 
 

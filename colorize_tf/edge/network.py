@@ -107,16 +107,25 @@ class NetworkColorizer(ABC):
         small = raster.reduced(GUIDE_PIXELS) if small is None else small
         prepared = prepare(small, height, width, self.card, space.luma, self.options.levels)
         painted = paint_hints(hints or (), height, width, prepared) if self.card.hints else None
-        ab = self.predict(prepared.luma, painted, self.options.vivid)
-        wanted = (*(length // self.card.ab_scale for length in prepared.luma.shape), 2)
-        if ab.shape != wanted:
-            raise InputError("model", f"must give ab of {wanted}, as its card says", ab.shape)
+        ab = self._answer(prepared.luma, painted)
         scale = self.card.ab_scale
         covered = (prepared.height / scale, prepared.width / scale)
         ab = self._finished(ab, covered)
         if self.options.keep_tint and small.ndim == 3:
             ab += np.float32(self.options.keep_tint) * tint(small, space)
         return Chroma(np.clip(ab, -AB_LIMIT, AB_LIMIT, out=ab), *covered)
+
+    def warm_up(self) -> None:
+        """Runs the network once, so that it is ready for the first photo, and what is wrong with it is known before."""
+        card = self.card
+        self._answer(np.zeros((card.height or card.multiple, card.width or card.multiple), np.float32), None)
+
+    def _answer(self, luma: Array, hints: Array | None) -> Array:
+        ab = self.predict(luma, hints, self.options.vivid)
+        wanted = (*(length // self.card.ab_scale for length in luma.shape), 2)
+        if ab.shape != wanted:
+            raise InputError("model", f"must give ab of {wanted}, as its card says", ab.shape)
+        return ab
 
     def _finished(self, ab: Array, covered: tuple[float, float]) -> Array:
         chroma = np.hypot(ab[..., 0], ab[..., 1])
