@@ -236,6 +236,21 @@ def test_floating_point_is_refused():
         colorized(saved(image, "TIFF"))
 
 
+def test_integers_of_more_than_16_bits_are_refused_and_not_clipped():
+    for wide in (70_000, -1):
+        with pytest.raises(InputError, match="must have 8 or 16 bits"):
+            colorized(saved(Image.fromarray(np.full((9, 9), wide, np.int32)), "TIFF"))
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_a_tiff_in_which_white_is_zero_is_no_negative(mode):
+    content = saved(KINDS[mode], "TIFF")
+    black_is_zero, white_is_zero = (struct.pack("<HHII", 262, 3, 1, value) for value in (1, 0))
+    assert black_is_zero in content
+    after = opened(colorized(content.replace(black_is_zero, white_is_zero), "JPEG", 100))
+    assert np.abs(luma(after) - (luma(opened(saved(gray().point(lambda code: 255 - code)))))).mean() < 0.5
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGB, in place"])

@@ -36,6 +36,7 @@ TURNS = {  # rows and columns swapped, then rows, then columns reversed
     Image.Transpose.TRANSVERSE: (True, True, True),
     Image.Transpose.ROTATE_90: (True, True, False),
 }
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF
 BY_CHANNELS = 50_000_000  # pixels from which turning goes channel by channel, to save memory
 
 
@@ -77,7 +78,10 @@ def as_photo(
         notes.append("its colour profile is damaged and was left out")
         metadata.icc = None
     if image.mode.startswith("I"):
-        photo = _deep_gray(np.asarray(image), turn, profile, metadata, keep_deep)
+        pixels = np.asarray(image)
+        if image.mode != "I" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            pixels = 65535 - pixels  # which Pillow does for 8 bits only
+        photo = _deep_gray(pixels, turn, profile, metadata, keep_deep)
         photo.notes[:0] = notes
         return photo
     if image.mode == "F":
@@ -156,7 +160,9 @@ def _deep_gray(
     """16-bit gray [H,W] in any type of whole numbers -> a photo of 16 bits, or of 8."""
     notes: list[str] = []
     if pixels.dtype != np.uint16:
-        pixels = np.clip(pixels, 0, 65535).astype(np.uint16)
+        if pixels.min() < 0 or pixels.max() > 65535:
+            raise InputError("pixels", "must have 8 or 16 bits", f"{pixels.min()}..{pixels.max()}")
+        pixels = pixels.astype(np.uint16)
     if turn is not None:
         pixels = _turned(pixels, turn)
     if profile and profile.gray:
