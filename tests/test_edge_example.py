@@ -10,6 +10,7 @@ from PIL import Image
 
 from colorize_tf.edge.network import Options
 from colorize_tf.edge.provenance import SOURCE_TYPE
+from colorize_tf.edge.space import SRGB
 from colorize_tf.edge.tflite import TfliteColorizer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,15 @@ def test_the_example_equals_the_product(tmp_path, model, photo):
     assert off.mean() <= 0.45
 
 
+def test_the_example_reads_16_bits(tmp_path):
+    gray = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(gray).save(tmp_path / "deep.png")
+    result = run(MODELS / "tiny-fixed.tflite", tmp_path / "deep.png", tmp_path / "out.png")
+    assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "out.png") as image:
+        assert np.abs(SRGB.luma(np.asarray(image)) - SRGB.luma((gray // 257).astype(np.uint8))).max() < 1
+
+
 def test_the_example_needs_the_package_no_more_than_a_board_has_it():
     text = SCRIPT.read_text()
     assert "import colorize_tf" not in text
@@ -51,8 +61,11 @@ def test_the_example_needs_the_package_no_more_than_a_board_has_it():
 def test_the_example_says_what_is_wrong(tmp_path):
     bad, photo = tmp_path / "bad.tflite", ROOT / "tests" / "golden" / "gray.png"
     bad.write_bytes(bytes(100))
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes((MODELS / "tiny.tflite").read_bytes()[:-100])
     for words, said in (
         ((bad, "a", "b"), "not a model exported by colorize_tf"),
+        ((cut, photo, tmp_path / "b.png"), "does not match the checksum"),
         ((MODELS / "tiny.tflite", tmp_path / "none.png", tmp_path / "b.png"), "No such file"),
         ((MODELS / "tiny.tflite", bad, tmp_path / "b.png"), "cannot identify image file"),
         ((MODELS / "tiny.tflite", photo, tmp_path / "b.xyz"), "unknown file extension"),
@@ -61,5 +74,5 @@ def test_the_example_says_what_is_wrong(tmp_path):
         result = run(*words)
         assert (result.returncode, "Traceback" in result.stderr) == (1, False)
         assert said in result.stderr.splitlines()[-1]
-    assert [path.name for path in tmp_path.iterdir()] == ["bad.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tflite", "cut.tflite"]
     assert run().returncode == 1

@@ -8,6 +8,7 @@ It follows docs/model-format.md as plainly as possible: no tables, no threads, n
 writes differs from `colorize --fast --no-levels` by rounding alone. For metadata, profiles and large photos, use that.
 """
 
+import hashlib
 import json
 import struct
 import sys
@@ -20,6 +21,8 @@ from PIL import Image, ImageOps, PngImagePlugin
 TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 TO_XYZ /= TO_XYZ.sum(1, keepdims=True)
 FROM_XYZ = np.linalg.inv(TO_XYZ)
+# What the card says where a key is absent.
+DEFAULTS = {"version": "1", "kind": "colorize", "fit": "pad", "multiple": 32, "short_side": 256}
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -33,7 +36,10 @@ def main(model, source, target):
     if Path(target).exists():
         sys.exit(f"{target}: is there already, and might be an original")
     interpreter, card = load(model)
-    image = ImageOps.exif_transpose(Image.open(source)).convert("RGB")
+    image = ImageOps.exif_transpose(Image.open(source))
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    image = image.convert("RGB")
     light = decode(np.asarray(image)) @ TO_XYZ[1]  # luminance 0..1, [H,W]
     luma, covered = prepare(image, card)
     ab = run(interpreter, card, luma)
@@ -55,12 +61,18 @@ def load(path):
     with open(path, "rb") as file:
         content = file.read()
     # The card stands in the head that colorize_tf puts before a network (docs/model-format.md).
-    if content[8:16] != b"colorize":
+    if content[8:16] != b"colorize" or len(content) < 20:
         sys.exit(f"{path}: not a model exported by colorize_tf")
     head = content[: struct.unpack_from("<I", content, 16)[0]]
     card, _ = json.JSONDecoder().raw_decode(head[head.index(b'{\n "name"') :].decode(errors="replace"))
+    card = {**DEFAULTS, **card}
     if card["contract"] != 1 or card["kind"] != "colorize":
         sys.exit(f"{path}: contract {card['contract']}, kind {card['kind']}: this script knows 1, colorize")
+    # Of a file that is not whole, some interpreters do not complain, but crash.
+    digits = content.index(b'"sha256": "' + card["sha256"].encode()) + len(b'"sha256": "')
+    blank = content[:digits] + b"0" * 64 + content[digits + 64 :]
+    if hashlib.sha256(blank).hexdigest() != card["sha256"]:
+        sys.exit(f"{path}: does not match the checksum in its card; copy it again")
     return Interpreter(model_content=content), card
 
 
@@ -87,9 +99,9 @@ def prepare(image, card):
 def run(interpreter, card, luma):
     """luma [H,W] -> ab [h,w,2]."""
     values = {"luma": luma[None, :, :, None]}
-    if card["hints"]:
+    if card.get("hints"):
         values["hints"] = np.zeros((1, *luma.shape, 3), np.float32)
-    if card["vivid"]:
+    if card.get("vivid"):
         values["vivid"] = np.zeros(1, np.float32)
     inputs = {
         detail["name"].split(":")[0].replace("serving_default_", ""): detail["index"]
