@@ -194,6 +194,17 @@ def test_an_rgb_profile_of_tables_is_converted_there_and_back():
     assert (np.asarray(image) == np.asarray(by_littlecms(coloured, srgb_profile(), SCANNER))).all()
 
 
+def test_of_48_bits_a_profile_of_tables_is_kept_rather_than_the_last_eight():
+    tifffile = pytest.importorskip("tifffile", reason="pip install 'colorize-tf[photo16]' runs it")
+    out, notes = io.BytesIO(), []
+    tifffile.imwrite(out, np.asarray(rgb()).astype(np.uint16) * 257, photometric="rgb", iccprofile=SCANNER)
+    image = opened(colorized(out.getvalue(), notes=notes))
+    assert notes == ["its colour profile is of tables, which take 8 bits per colour"]
+    assert image.info["icc_profile"] == SCANNER
+    shallow = opened(colorized(saved(rgb(), "TIFF", icc_profile=SCANNER)))
+    assert np.abs(np.asarray(image).astype(int) - np.asarray(shallow)).max() <= 1
+
+
 def test_side_by_side_both_halves_are_in_the_profile_of_the_photo():
     content = saved(rgb(), "PNG", icc_profile=SCANNER)
     both = opened(colorize_bytes(content, COLORIZER, Settings(side_by_side=True), None, []))

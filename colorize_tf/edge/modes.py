@@ -114,7 +114,7 @@ def deep_photo(pixels: Array, turn: Image.Transpose | None, metadata: Metadata) 
     notes = []
     if space is None and metadata.icc:
         metadata.icc = None
-        notes.append("its colour profile is no matrix, through which alone 16-bit files are read; taken as sRGB")
+        notes.append("its colour profile is damaged, or not for RGB, and was left out")
     return Photo(ArrayRaster(np.ascontiguousarray(colour)), space or SRGB, alpha, metadata, notes=notes)
 
 

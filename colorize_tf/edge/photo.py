@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError, features
 
 from colorize_tf.edge import deep
 from colorize_tf.edge.graft import INNER, STRUCTURE
+from colorize_tf.edge.icc import read_profile
 from colorize_tf.edge.modes import UPRIGHT, Metadata, Photo, as_photo, deep_photo
 from colorize_tf.errors import InputError, shorten
 
@@ -60,11 +61,14 @@ class Reader:
 
     def _photo(self, page: int, keep_deep: bool) -> Photo:
         image = self._image
-        shallow = False
+        shallow = ""
         if keep_deep and image.mode in ("RGB", "RGBA", "LA") and deep.depth(image) == 16:
-            if deep.available():
+            profile = read_profile(image.info.get("icc_profile"))
+            shallow = "" if deep.available() else deep.MISSING
+            if profile and profile.kind == "RGB" and not profile.space:
+                shallow = shallow or "its colour profile is of tables, which take 8 bits per colour"
+            if not shallow:
                 return self._deep_photo(page)
-            shallow = True
         quality = _jpeg_quality(image)
         image.load()
         notes: list[str] = []
@@ -72,7 +76,7 @@ class Reader:
         photo = as_photo(image, turn, metadata, keep_deep, last=self.pages == 1)
         photo.notes += notes
         if shallow:
-            photo.notes.append(deep.MISSING)
+            photo.notes.append(shallow)
         if self.frames > 1:
             photo.notes.append(f"only the first of its {self.frames} frames was colorized")
         return photo
