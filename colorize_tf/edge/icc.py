@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ def srgb_profile() -> bytes:
     return bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
 
 
+@lru_cache(4)  # an album has few, and the tables of a space take 10 milliseconds
 def read_profile(content: bytes | None) -> Profile | None:
     """The bytes of a profile -> what is known of it; None for none, or one that is damaged."""
     if not content or not 132 <= len(content) <= MOST or content[36:40] != b"acsp":

@@ -63,7 +63,7 @@ class Reader:
         image = self._image
         shallow = ""
         if keep_deep and image.mode in ("RGB", "RGBA", "LA") and deep.depth(image) == 16:
-            profile = read_profile(image.info.get("icc_profile"))
+            profile = read_profile(_icc(image))
             shallow = "" if deep.available() else deep.MISSING
             if profile and profile.kind == "RGB" and not profile.space:
                 shallow = shallow or "its colour profile is of tables, which take 8 bits per colour"
@@ -124,14 +124,18 @@ def _metadata(image: Image.Image, quality: int | None, notes: list[str]) -> Meta
     info = image.info
     exif = _tiff_exif(image, notes) if image.format == "TIFF" else info.get("exif")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
-    icc = info.get("icc_profile")
     return Metadata(
         exif if isinstance(exif, bytes) else None,
         xmp.encode() if isinstance(xmp, str) else xmp,
-        icc if isinstance(icc, bytes) else None,
+        _icc(image),
         _dpi(info.get("dpi")),
         quality,
     )
+
+
+def _icc(image: Image.Image) -> bytes | None:
+    profile = image.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else None
 
 
 def _tiff_exif(image: Image.Image, notes: list[str]) -> bytes | None:
