@@ -274,6 +274,16 @@ def test_a_card_that_lies_is_found_out_when_loading(tmp_path, name, changes):
         TfliteColorizer(changed(tmp_path, name, **changes))
 
 
+def test_an_output_of_another_type_is_found_out_when_loading(monkeypatch):
+    class Eight(find_runtime().interpreter):
+        def get_output_details(self):
+            return [{**detail, "dtype": np.int8} for detail in super().get_output_details()]
+
+    monkeypatch.setattr(tflite_module, "find_runtime", lambda _: Runtime("ai-edge-litert", Eight))
+    with pytest.raises(InputError, match="its card states output float32"):
+        TfliteColorizer(MODELS / "tiny.tflite")
+
+
 def test_a_card_that_lies_about_the_output_is_found_out_when_used(tmp_path):
     colorizer = TfliteColorizer(changed(tmp_path, ab_scale=1))
     with pytest.raises(InputError, match="as its card says"):
@@ -354,13 +364,17 @@ def test_a_damaged_bundled_model_is_refused(bundled):
         TfliteColorizer()
 
 
-def test_without_a_runtime_the_error_names_the_command(monkeypatch):
+def test_without_a_runtime_the_error_names_the_command_and_what_is_wrong_with_each(monkeypatch):
     def missing(name):
-        raise ImportError(name)
+        if name.startswith("ai_edge"):
+            raise ImportError("libc.so.6: version `GLIBC_2.38' not found")
+        raise ModuleNotFoundError(name, name="flatbuffers" if name.startswith("tflite") else "tensorflow")
 
     monkeypatch.setattr(runtime_module.importlib, "import_module", missing)
-    with pytest.raises(InputError, match="pip install ai-edge-litert"):
+    monkeypatch.setattr(runtime_module.np, "__version__", "1.26.4")
+    with pytest.raises(InputError, match="pip install ai-edge-litert") as caught:
         find_runtime.__wrapped__()
+    assert "GLIBC_2.38' not found); tflite-runtime: needs flatbuffers; tensorflow: not installed" in str(caught.value)
 
 
 def test_runtimes_are_tried_in_order(monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, shorten
 
 __all__ = ["RUNTIMES", "Runtime", "find_runtime"]
 
@@ -66,6 +66,10 @@ def _load(name: str) -> tuple[str, Runtime | None]:
         return f"needs NumPy 1, found {np.__version__}", None
     try:
         module = importlib.import_module(RUNTIMES[name])
-    except ImportError:
-        return "not installed", None
+    except ModuleNotFoundError as error:
+        if RUNTIMES[name].startswith(str(error.name)):
+            return "not installed", None
+        return f"needs {error.name}", None
+    except ImportError as error:  # of a C library that is too old, say
+        return f"cannot be loaded ({shorten(str(error), 120)})", None
     return "", Runtime(name, module.Interpreter)

@@ -129,6 +129,8 @@ class _Interpreter:
             found = (1, *found[1:]) if found[:1] == (-1,) else found  # any number of photos includes one
             if found != expected or detail["dtype"] != np.float32:
                 self._lies(name, f"float32 {expected}", f"{np.dtype(detail['dtype']).name} {found}")
+        if self._outputs[0]["dtype"] != np.float32:
+            self._lies("output", "float32", np.dtype(self._outputs[0]["dtype"]).name)
 
     def run(self, values: dict[str, Array]) -> Array:
         """Inputs by name -> ab [h,w,2]."""
