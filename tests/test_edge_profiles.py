@@ -231,15 +231,33 @@ def test_a_gray_profile_becomes_srgb():
     linear = np.asarray(gray()) / 255
     expected = 116 * np.cbrt(linear) - 16
     ok = linear > 0.02
-    assert np.abs(luma(image) - expected)[ok].max() < 0.5
+    assert np.abs(luma(image) - expected)[ok].max() <= 0.26
     deep_image = opened(colorized(saved(KINDS["I;16"], "PNG", icc_profile=profile), "JPEG", 100))
     assert np.abs(luma(deep_image) - expected)[ok].mean() < 0.4
+
+
+def test_16_bit_grays_are_in_the_space_of_their_profile_too():
+    tifffile = pytest.importorskip("tifffile", reason="pip install 'colorize-tf[photo16]' runs it")
+    for profile in (icc(b"GRAY", {**text_tags(), b"kTRC": gamma(1.8)}), ADOBE):
+        content = saved(KINDS["I;16"], "TIFF", icc_profile=profile)
+        space = read_profile(profile).space
+        result = colorized(content)
+        pixels = tifffile.imread(io.BytesIO(result))
+        out = read_profile(opened(result).info["icc_profile"]).space
+        assert np.abs(out.luma(pixels) - space.luma(np.asarray(KINDS["I;16"]))).max() < 0.02
+        both = tifffile.imread(io.BytesIO(colorize_bytes(content, COLORIZER, Settings(side_by_side=True), None, [])))
+        assert np.abs(out.luma(both[:, :90]) - out.luma(pixels)).max() < 0.02
 
 
 def test_the_curve_of_a_gray_profile_may_give_lightness():
     profile = icc(b"GRAY", {**text_tags(), b"kTRC": gamma(1.0)}, b"Lab ")
     image = opened(colorized(saved(gray(), "PNG", icc_profile=profile)))
-    assert np.abs(luma(image) - np.asarray(gray()) / 2.55).max() < 0.5
+    assert np.abs(luma(image) - np.asarray(gray()) / 2.55).max() <= 0.26
+    both = opened(
+        colorize_bytes(saved(gray(), "PNG", icc_profile=profile), COLORIZER, Settings(side_by_side=True), None, [])
+    )
+    assert np.abs(luma(both)[:, :90] - np.asarray(gray()) / 2.55).max() <= 0.26
+    assert (np.asarray(both)[:, 90:] == np.asarray(image)).all()
 
 
 def test_a_cmyk_profile_becomes_srgb():

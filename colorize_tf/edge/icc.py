@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -37,12 +37,11 @@ MOST = 16 << 20  # bytes; the largest press profiles have 3 MB
 
 @dataclass(frozen=True)
 class Profile:
-    """A photo's profile: its space, if it is RGB by three curves and a matrix, or its curve, if it is gray."""
+    """A photo's profile, and its space, if it is RGB by three curves and a matrix, or gray by a curve."""
 
     content: bytes
     kind: str  # RGB, GRAY, CMYK …
-    space: RgbSpace | None = None
-    gray: Curve | None = None  # code -> luminance
+    space: RgbSpace | None = None  # for gray that of sRGB, with the curve of the gray pixels
 
 
 @cache
@@ -59,8 +58,9 @@ def read_profile(content: bytes | None) -> Profile | None:
     kind = content[16:20].decode("ascii", "replace").strip()
     try:
         if kind == "GRAY":
-            return Profile(content, kind, gray=_gray(content))
-        return Profile(content, kind, space=_space(content) if kind == "RGB" else None)
+            curve = _gray(content)
+            return Profile(content, kind, replace(SRGB, name="gray profile", gray=curve) if curve else None)
+        return Profile(content, kind, _space(content) if kind == "RGB" else None)
     except (struct.error, ValueError):
         return Profile(content, kind)
 
@@ -78,10 +78,11 @@ def through(image: Image.Image, source: bytes, target: bytes, mode: str) -> Imag
     return ImageCms.applyTransform(image, transform) or image
 
 
-def gray_to_srgb(curve: Curve, top: int) -> Array:
-    """The curve of a gray profile -> for each of its codes 0..`top` the sRGB code, int64 [top + 1]."""
-    light = curve.decode(np.arange(top + 1) / top)
-    return np.floor(SRGB.curves[0].encode(light) * top + 0.5).astype(np.int64)
+def gray_to_srgb(curve: Curve, image: Image.Image | Array) -> Image.Image | Array:
+    """A gray picture, 8 bits in an image or uint16 [H,W], by the curve of its profile -> the same in codes of sRGB."""
+    top = 255 if isinstance(image, Image.Image) else 65535
+    codes = np.floor(SRGB.curves[0].encode(curve.decode(np.arange(top + 1) / top)) * top + 0.5).astype(np.uint16)
+    return image.point(codes.tolist()) if isinstance(image, Image.Image) else np.asarray(codes[image])
 
 
 def _tags(content: bytes) -> dict[bytes, bytes]:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from colorize_tf.edge import deep
-from colorize_tf.edge.icc import Profile, gray_to_srgb, read_profile, srgb_profile, through
+from colorize_tf.edge.icc import Profile, read_profile, srgb_profile, through
 from colorize_tf.edge.raster import ArrayRaster, ImageRaster, Raster
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.errors import InputError
@@ -110,11 +110,11 @@ def deep_photo(pixels: Array, turn: Image.Transpose | None, metadata: Metadata) 
     alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
     colour = pixels[..., 0] if pixels.shape[2] < 3 else pixels[..., :3]
     profile = read_profile(metadata.icc)
-    space = profile.space if profile and profile.kind == "RGB" else None
+    space = _space(profile, colour.ndim == 2, metadata)
     notes = []
     if space is None and metadata.icc:
         metadata.icc = None
-        notes.append("its colour profile is damaged, or not for RGB, and was left out")
+        notes.append("its colour profile is damaged, or for other colours, and was left out")
     return Photo(ArrayRaster(np.ascontiguousarray(colour)), space or SRGB, alpha, metadata, notes=notes)
 
 
@@ -142,16 +142,22 @@ def _in_space(
     image = _as(image, "L" if image.mode in ("1", "L") else "RGB")
     if profile is None:
         return image, SRGB, None
-    if profile.gray and image.mode == "L":
-        metadata.icc = srgb_profile()
-        return image.point(gray_to_srgb(profile.gray, 255).tolist()), SRGB, None
-    if profile.kind == "RGB" and profile.space:
-        return image, profile.space, None
+    if space := _space(profile, image.mode == "L", metadata):
+        return image, space, None
     if profile.kind == "RGB":
         return through(_as(image, "RGB"), profile.content, srgb_profile(), "RGB"), SRGB, profile.content
     notes.append(f"its colour profile is for {profile.kind} and was left out")
     metadata.icc = None
     return image, SRGB, None
+
+
+def _space(profile: Profile | None, gray: bool, metadata: Metadata) -> RgbSpace | None:
+    """The space in which the pixels can be coloured as they are, if there is one."""
+    if profile is None or profile.kind not in ("RGB", "GRAY" if gray else "RGB"):
+        return None
+    if profile.space and profile.kind == "GRAY":  # what is coloured is sRGB at once, and rounded only once
+        metadata.icc = srgb_profile()
+    return profile.space
 
 
 def _deep_gray(
@@ -165,19 +171,17 @@ def _deep_gray(
         pixels = pixels.astype(np.uint16)
     if turn is not None:
         pixels = _turned(pixels, turn)
-    if profile and profile.gray:
-        pixels = gray_to_srgb(profile.gray, 65535).astype(np.uint16)[pixels]
-        metadata.icc = srgb_profile()
-    elif profile:
+    space = _space(profile, True, metadata)
+    if profile and not space:
         metadata.icc = None
         notes.append(f"its colour profile is for {profile.kind} and was left out")
     if keep_deep and deep.available():
-        return Photo(ArrayRaster(pixels), SRGB, None, metadata, notes=notes)
+        return Photo(ArrayRaster(pixels), space or SRGB, None, metadata, notes=notes)
     if keep_deep:
         notes.append(deep.MISSING)
     # Rounded to the nearest of the 8-bit codes, which lie 257 apart.
     shallow = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return Photo(ImageRaster(Image.fromarray(shallow)), SRGB, None, metadata, notes=notes)
+    return Photo(ImageRaster(Image.fromarray(shallow)), space or SRGB, None, metadata, notes=notes)
 
 
 def _as(image: Image.Image, mode: str) -> Image.Image:

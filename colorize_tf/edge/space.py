@@ -87,12 +87,12 @@ class Tables:
     """What the strips of `fusion` look up, for 8-bit codes; light is in steps of 1/STEPS."""
 
     light: Array  # float32 [3, 256]: luminance that a code of red, green or blue contributes, ÷ green's weight, × STEPS
-    gray_light: Array  # float32 [256]: the same for a neutral of this code
-    gray_root: Array  # float32 [256]: CIE Lab's f of a neutral of this code
+    gray_light: Array  # float32 [256]: the same for a gray of this code
+    gray_root: Array  # float32 [256]: CIE Lab's f of a gray of this code
     root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
     gray_stirred: Array  # float32 [256]: gray_root + `RgbSpace.stir`, to which chroma is added
     stirred: Array  # float32 [STEPS + 1]: root + `RgbSpace.stir`
-    # Of two neutrals next to each other, whose codes are read as one number of 16 bits: half as many look-ups.
+    # Of two grays next to each other, whose codes are read as one number of 16 bits: half as many look-ups.
     light_pairs: Array  # complex64 [65536], of which the parts are the two values of gray_light
     stirred_pairs: Array  # complex64 [65536]
     # How these four belong together is in strip.py, `encode`; indices of `up` and `green` are MOST larger than steps.
@@ -112,6 +112,7 @@ class RgbSpace:
     name: str
     curves: tuple[Curve, Curve, Curve]
     to_xyz: Array  # float64 [3, 3], rows sum to 1
+    gray: Curve | None = None  # code -> luminance of gray pixels, if their codes are not those of a neutral here
 
     @cached_property
     def weights(self) -> Array:
@@ -134,7 +135,7 @@ class RgbSpace:
         green = self.weights[1]
         linear = np.stack([curve.decode(np.arange(256) / 255.0) for curve in self.curves])
         share = self.weights[:, None] * linear
-        gray = share.sum(0)
+        gray = self.gray.decode(np.arange(256) / 255.0) if self.gray else share.sum(0)
         light = share / green * STEPS
         centre = (np.arange(STEPS + 1) + 0.5) / STEPS
         if self.coarse:
@@ -207,7 +208,9 @@ class RgbSpace:
 
     @cached_property
     def deep_gray(self) -> Array:
-        """Luminance of every 16-bit neutral, float32 [65536]."""
+        """Luminance of every 16-bit gray, float32 [65536]."""
+        if self.gray:
+            return np.asarray(self.gray.decode(np.arange(65536) / 65535.0), np.float32)
         return np.asarray(self.deep_light.sum(0))
 
     def luma(self, pixels: Array) -> Array:

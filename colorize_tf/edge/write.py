@@ -16,7 +16,7 @@ from colorize_tf.edge.card import Card
 from colorize_tf.edge.exif import updated_exif
 from colorize_tf.edge.fusion import Fusion
 from colorize_tf.edge.graft import graft_exif, is_sound
-from colorize_tf.edge.icc import srgb_profile, through
+from colorize_tf.edge.icc import gray_to_srgb, srgb_profile, through
 from colorize_tf.edge.jpeg import Rows, save_jpeg
 from colorize_tf.edge.modes import Metadata, Photo
 from colorize_tf.edge.provenance import software, updated_xmp
@@ -73,6 +73,8 @@ def picture(photo: Photo, original: Image.Image | Array | None = None, fusion: F
     plain = photo.alpha is None and not photo.back and original is None and isinstance(photo.raster, ImageRaster)
     if fusion and not plain:
         fusion.run()
+    if original is not None and photo.space.gray:
+        original = gray_to_srgb(photo.space.gray, original)
     if isinstance(photo.raster, ArrayRaster):
         parts = [photo.raster.result]
         if photo.alpha is not None:
