@@ -357,6 +357,13 @@ def test_whatever_a_piped_photo_raises_is_one_line(album, run, monkeypatch):
     assert err == f"error: {album / 'a.jpg'}: could not be colorized (MemoryError: more memory than there is)\n"
 
 
+def test_a_format_that_cannot_be_written_is_said_once(album, run, monkeypatch):
+    monkeypatch.setattr("colorize_tf.edge.write.features.check", lambda _: False)
+    code, out, err = run(album, "--format", "avif")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--format: this Pillow was built without it. Received: AVIF" in err
+
+
 def test_a_photo_that_is_not_there(album, run):
     code, out, err = run("nowhere.jpg")
     assert (code, out) == (2, "")

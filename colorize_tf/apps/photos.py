@@ -23,7 +23,7 @@ from colorize_tf.edge import Hint
 from colorize_tf.edge.fusion import available_threads
 from colorize_tf.edge.network import Options
 from colorize_tf.edge.photo import MAX_PIXELS
-from colorize_tf.edge.write import FORMATS
+from colorize_tf.edge.write import FORMATS, prepare_to_write
 from colorize_tf.errors import InputError, shorten
 from colorize_tf.parsing import Parser
 
@@ -124,6 +124,8 @@ def run(argv: Sequence[str]) -> int:
             raise InputError(what, "must have a name", "an empty one")
     settings = _settings(given)
     suffix = f".{given.format}" if given.format else None
+    if given.format:
+        prepare_to_write(FORMATS[given.format])  # else each photo would say what is missing
     _stop_on_signals()
     if given.watch:
         if given.photos:

@@ -23,7 +23,7 @@ from colorize_tf.edge.provenance import software, updated_xmp
 from colorize_tf.edge.raster import ArrayRaster, ImageRaster
 from colorize_tf.errors import InputError
 
-__all__ = ["DEEP", "FORMATS", "SUFFIXES", "Picture", "format_of", "picture", "suffix_of", "write_photos"]
+__all__ = ["DEEP", "FORMATS", "SUFFIXES", "Picture", "format_of", "picture", "prepare_to_write", "write_photos"]
 
 Array = np.ndarray[Any, Any]
 
@@ -58,11 +58,6 @@ class Picture:
 def format_of(path: Path) -> str | None:
     """The format that a file name asks for."""
     return SUFFIXES.get(path.suffix.lower().removeprefix("."))
-
-
-def suffix_of(format: str) -> str:
-    """The usual ending, `.png`, of a format; that of PNG for formats that are only read."""
-    return "." + next((suffix for suffix, name in FORMATS.items() if name == format), "png")
 
 
 def picture(photo: Photo, original: Image.Image | Array | None = None, fusion: Fusion | None = None) -> Picture:
@@ -166,10 +161,7 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         options |= {"exif": exif, "xmp": xmp, "quality": quality or QUALITY[format]}
     if pixels.mode == "RGBX":
         pixels = pixels.convert("RGB")
-    if format == "HEIF":
-        _register_heif()
-    elif format in ("AVIF", "WEBP") and not features.check(format.lower()):
-        raise InputError("--format", "this Pillow was built without it", format, "pip install -U Pillow")
+    prepare_to_write(format)
     pixels.save(target, format=format, **options)
 
 
@@ -203,7 +195,12 @@ def _back(image: Image.Image, before: Image.Image | None, photo: Photo) -> tuple
         return image, before
 
 
-def _register_heif() -> None:
+def prepare_to_write(format: str) -> None:
+    """Makes Pillow know the format; an InputError if it cannot write it."""
+    if format in ("AVIF", "WEBP") and not features.check(format.lower()):
+        raise InputError("--format", "this Pillow was built without it", format, "pip install -U Pillow")
+    if format != "HEIF":
+        return
     try:
         import pillow_heif
     except ImportError:
