@@ -74,6 +74,18 @@ def test_photos_are_turned_upright(orientation, format):
     assert image.getexif()[0x0112] == 1
 
 
+@pytest.mark.parametrize("format", [name for name in FORMATS.values() if name != "HEIF"])
+def test_every_format_says_that_it_stands_upright(format):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "on the terrace"
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0seen"
+    image = opened(colorized(saved(gray(), exif=exif), format))
+    assert image.size == gray().size[::-1]
+    exif = image.getexif()
+    assert (exif[0x0112], exif[0x010E]) == (1, "on the terrace")
+    assert exif.get_ifd(0x8769)[0x9286] == b"ASCII\0\0\0seen"
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_sixteen_bits_are_turned_the_same_way(orientation):
     exif = Image.Exif()

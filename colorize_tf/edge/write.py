@@ -158,11 +158,26 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         tags[0x02BC] = xmp
         options |= {"exif": tags, "compression": "tiff_adobe_deflate"}
     else:
-        options |= {"exif": exif, "xmp": xmp, "quality": quality or QUALITY[format]}
+        kept = _AsItIs(exif) if format == "AVIF" else exif
+        options |= {"exif": kept, "xmp": xmp, "quality": quality or QUALITY[format]}
     if pixels.mode == "RGBX":
         pixels = pixels.convert("RGB")
     prepare_to_write(format)
     pixels.save(target, format=format, **options)
+
+
+class _AsItIs(Image.Exif):
+    """EXIF that Pillow writes into an AVIF byte for byte; of others it writes all tags anew, and not Orientation."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self._content = content
+
+    def __bool__(self) -> bool:
+        return bool(self._content)
+
+    def tobytes(self, offset: int = 8) -> bytes:  # noqa: ARG002 - the base class has it
+        return self._content
 
 
 def _rows(one: Picture, threads: int) -> Rows | None:
