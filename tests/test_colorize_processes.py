@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,8 +96,9 @@ def test_workers_with_a_model_that_is_none_say_so_once(album):
 @pytest.fixture
 def busy(tmp_path):
     """A folder, its files, and the command at work on it with two workers in a process group of its own."""
-    for seed in range(12):
-        gray(seed, 600, 800).save(tmp_path / f"{seed:02d}.png", compress_level=1)
+    gray(0, 600, 800).save(tmp_path / "00.png", compress_level=1)
+    for number in range(1, 40):  # so many that it is never done before the test goes on
+        shutil.copyfile(tmp_path / "00.png", tmp_path / f"{number:02d}.png")
     before = files(tmp_path)
     process = start(tmp_path, "--workers", "2", start_new_session=True)
     deadline = time.monotonic() + 120

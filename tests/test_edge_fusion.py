@@ -91,6 +91,15 @@ def test_colours_a_hair_apart_have_the_same_codes_or_the_next(strength):
     assert off.max() <= 1
 
 
+def test_colours_close_to_white_are_those_of_sixteen_bits():
+    # There a little of red decides how far a colour outside the space is pulled in.
+    image = np.repeat(np.arange(225, 256, dtype=np.uint8)[None], 72, 0)
+    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)[:, None].repeat(31, 1)
+    ab = 60 * np.stack([np.cos(angle), np.sin(angle)], -1).astype(np.float32)
+    shallow, deep = (fuse(pixels, ab, edges=False) for pixels in (image, image.astype(np.uint16) * 257))
+    assert np.abs(shallow - deep / 257).max() <= 5
+
+
 def test_without_chroma_a_gray_photo_is_unchanged():
     image = picture(3, channels=1)
     assert (fuse(image, np.zeros((8, 8, 2), np.float32)) == image[..., None]).all()

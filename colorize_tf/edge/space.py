@@ -182,9 +182,10 @@ class RgbSpace:
         """
         curve = self.curves[0]
         code = curve.encode(light) * 255.0
-        share = STIR * (4.0 * np.abs(code * GOLDEN % 1.0 - 0.5) - 1.0)
-        # Not at black and white, whose red would leave the space, nor where there are no fractions.
-        share[(code < 1.5) | (code > 253.5) | (light * STEPS < self.coarse)] = 0.0
+        # Less towards black and white: how far a colour outside the space is pulled in, a little of red decides there.
+        most = STIR * np.minimum(np.minimum(code / 20.0, (255.0 - code) / 40.0), 1.0)
+        share = most * (4.0 * np.abs(code * GOLDEN % 1.0 - 0.5) - 1.0)
+        share[light * STEPS < self.coarse] = 0.0  # there are no fractions
         step = curve.decode((code + 0.5) / 255.0) - curve.decode((code - 0.5) / 255.0)
         root = lab_root(light)
         slope = np.where(root > KNEE, 3.0 * root**2, 1.0 / SLOPE) * max(self.from_xyz[0, 0] + self.from_xyz[0, 2], 0.5)

@@ -160,8 +160,9 @@ object Srgb {
     private fun stirred(light: Double): Float {
         val root = labRoot(light)
         val code = encode(light) * 255.0
-        if (code < 1.5 || code > 253.5) return root.toFloat() // red would leave the space
-        val share = STIR * (4.0 * abs(code * GOLDEN % 1.0 - 0.5) - 1.0)
+        // Less towards black and white: how far a colour outside sRGB is pulled in, a little of red decides there.
+        val most = STIR * minOf(code / 20.0, (255.0 - code) / 40.0, 1.0)
+        val share = most * (4.0 * abs(code * GOLDEN % 1.0 - 0.5) - 1.0)
         val step = decode((code + 0.5) / 255.0) - decode((code - 0.5) / 255.0)
         val slope = (if (root > KNEE) 3.0 * root * root else 1.0 / SLOPE) * (fromXyz[0][0] + fromXyz[0][2])
         return (root + (share * step / slope).coerceIn(-MOST_STIR, MOST_STIR)).toFloat()
