@@ -100,7 +100,9 @@ def busy(tmp_path):
     for number in range(1, 40):  # so many that it is never done before the test goes on
         shutil.copyfile(tmp_path / "00.png", tmp_path / f"{number:02d}.png")
     before = files(tmp_path)
-    process = start(tmp_path, "--workers", "2", start_new_session=True)
+    # Under `nohup` it would not end with the terminal, and rightly.
+    options = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)}
+    process = start(tmp_path, "--workers", "2", start_new_session=True, **options)
     deadline = time.monotonic() + 120
     while not any("colorized" in name for name in files(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.02)
