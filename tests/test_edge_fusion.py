@@ -68,7 +68,7 @@ def test_luma_stays_under_an_even_tint(channels):
     # There the fractions of the three channels are alike in all pixels, and errors of rounding add up in the mean.
     image = picture(18, 60, 80, channels)
     means = []
-    for chroma in (0.7, 1.1, 1.5, 2.5, 8, 25, 60):
+    for chroma in (0.3, 0.7, 1, 1.1, 1.5, 2.5, 3, 8, 25, 60, 110):
         for angle in np.linspace(0, 2 * np.pi, 72, endpoint=False):
             ab = np.full((4, 4, 2), chroma * np.array([np.cos(angle), np.sin(angle)]), np.float32)
             difference = np.abs(luma(fuse(image, ab, edges=False, threads=1)) - luma(image))
