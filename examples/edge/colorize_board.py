@@ -5,7 +5,8 @@
     python colorize_board.py mobile.tflite photo.jpg coloured.jpg
 
 It follows docs/model-format.md as plainly as possible: no tables, no threads, no edge-aware step, sRGB only. What it
-writes differs from `colorize --fast --no-levels` in how codes are rounded. For metadata, profiles and large photos, use that.
+writes differs from `colorize --fast --no-levels` in how codes are rounded. For metadata, profiles and large
+photos, use that.
 """
 
 import hashlib
