@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import resource_tracker
 
-from colorize_tf.apps.memory import keep_freed_memory
+from colorize_tf.apps.process import prepare_process
 from colorize_tf.apps.selection import Job
 from colorize_tf.apps.work import Result, Settings, colorize_file, make_colorizer
 from colorize_tf.edge.tflite import TfliteColorizer
@@ -31,7 +31,6 @@ def run_jobs(jobs: Iterable[Job], settings: Settings, workers: int) -> Iterator[
     """Colorizes jobs, with more than one worker in processes of their own."""
     colorizer = make_colorizer(settings)  # for workers too: what is wrong with the model is said once, and by us
     if workers < 2:
-        keep_freed_memory()
         for job in jobs:
             yield (result := colorize_file(job, colorizer, settings))
             if result.full:
@@ -126,7 +125,7 @@ def _start(settings: Settings) -> None:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else _leave)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    keep_freed_memory()
+    prepare_process()
     _settings, _colorizer = settings, make_colorizer(settings)
 
 

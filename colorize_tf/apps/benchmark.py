@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from colorize_tf.apps.process import prepare_process
 from colorize_tf.apps.work import Settings, make_colorizer
 from colorize_tf.edge.fusion import available_threads, fuse_raster
 from colorize_tf.edge.network import Options
@@ -60,6 +61,7 @@ def run(argv: Sequence[str]) -> int:
             raise InputError("--photo", "must be a readable file", error.strerror or error) from None
     else:
         content = jpeg(given.megapixels, given.gray)
+    prepare_process()  # as `colorize` does before the first photo
     colorizer = make_colorizer(Settings(given.model, given.threads))
     report = measure(content, colorizer, given.repeat)
     print(json.dumps(report, indent=1) if given.json else _table(report))

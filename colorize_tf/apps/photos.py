@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from colorize_tf import __version__
 from colorize_tf.apps.batch import STOPPING, run_jobs
+from colorize_tf.apps.process import prepare_process
 from colorize_tf.apps.selection import is_there, select
 from colorize_tf.apps.watch import arrivals
 from colorize_tf.apps.work import Result, Settings, colorize_bytes, make_colorizer
@@ -127,6 +128,7 @@ def run(argv: Sequence[str]) -> int:
     if given.format:
         prepare_to_write(FORMATS[given.format])  # else each photo would say what is missing
     _stop_on_signals()
+    prepare_process()
     if given.watch:
         if given.photos:
             raise InputError("--watch", "takes no photos beside it", given.photos)

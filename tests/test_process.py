@@ -1,4 +1,4 @@
-"""Memory that one photo leaves to the next."""
+"""What the process of the command does for speed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 LOOP = """
 import resource, sys
 import numpy as np
-from colorize_tf.apps.memory import keep_freed_memory
+from colorize_tf.apps.process import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory() or sys.exit("not kept")
 def photo():
@@ -32,3 +32,11 @@ def test_freed_memory_is_used_again() -> None:
         for how in ("kept", "as ever")
     }
     assert faults["kept"] < 0.1 * faults["as ever"], faults
+
+
+def test_threads_take_turns_sooner() -> None:
+    code = (
+        """import sys; from colorize_tf.apps.process import prepare_process as p; p(); print(sys.getswitchinterval())"""
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert float(ran.stdout) < 0.001 < sys.getswitchinterval()
