@@ -97,11 +97,13 @@ class _Cut:
         size = height * width
         xyz, self.linear, self.index = strip._xyz[:, :size], strip._linear[:, :size], strip._index[:, :size]
         self.planes, self.light = xyz[:2], xyz[2]
-        self.knee, self.room, self.flat_root = strip._knee[:size], self.linear[:2], self.linear[0]
+        self.knee, self.flat_root = strip._knee[:size], self.linear[0]
+        self.room = self.linear[:2], self.index.view(np.float32)[:2]
         self.chroma = self.planes.reshape(2, height, width)
-        self.root, self.spare = self.room.reshape(2, height, width)
-        parts = [slice(start, min(start + PRODUCT, size)) for start in range(0, size, PRODUCT)]
-        self.products = [(xyz[:, part], self.linear[:, part]) for part in parts]
+        self.root, self.spare = self.linear[:2].reshape(2, height, width)
+        even = size - size % PRODUCT
+        stacks = [array[:, :even].reshape(3, -1, PRODUCT).transpose(1, 0, 2) for array in (xyz, self.linear)]
+        self.products = [tuple(stacks), (xyz[:, even:], self.linear[:, even:])]
         # Red, green and blue in steps of light, and room for their codes: the same memory as other types.
         self.steps = tuple(self.index)
         self.codes = tuple(self.linear.view(np.uint32))
@@ -199,7 +201,7 @@ def _colour_deep(space: RgbSpace, pixels: Array, chroma: Array, upper: Array, sh
     root = lab_root(light).astype(np.float32)
     xyz = np.stack([root, root, light])
     blend_rows(chroma, upper, share, root, xyz[:2], np.empty_like(root))
-    cube_of(xyz[:2], np.full_like(root, KNEE), np.empty_like(xyz[:2]))
+    cube_of(xyz[:2], np.full_like(root, KNEE), (np.empty_like(xyz[:2]), np.empty_like(xyz[:2])))
     linear = space.from_xyz[:, [0, 2, 1]].astype(np.float32) @ xyz.reshape(3, -1)
     outside = np.flatnonzero(((linear < 0) | (linear > 1)).any(0))
     if outside.size:
@@ -209,24 +211,23 @@ def _colour_deep(space: RgbSpace, pixels: Array, chroma: Array, upper: Array, sh
         out[..., channel] = codes.reshape(out.shape[:2]).astype(np.uint16)
 
 
-def cube_of(roots: Array, knee: Array, room: Array) -> None:
-    """CIE Lab's f float32 [2,...] -> light relative to white, in its place; `knee` is full of KNEE, `room` as large.
+def cube_of(roots: Array, knee: Array, room: tuple[Array, Array]) -> None:
+    """CIE Lab's f float32 [2,...] -> light relative to white, in its place; `knee` [...] is full of KNEE.
 
     The cube above the knee, the straight line below it. Both as one expression without a branch: the line continues
     the cube's tangent, so it is a cube of what exceeds the knee plus a line of what falls short of it.
     """
-    if roots.min() >= KNEE:
-        np.multiply(roots, roots, out=room)
-        roots *= room
-        return
     above, cube = room
-    for root in roots:
-        np.maximum(root, knee, out=above)  # with a scalar NumPy takes a path that is not vectorised
-        root -= above
-        root *= np.float32(1 / SLOPE)
-        np.multiply(above, above, out=cube)
-        cube *= above
-        root += cube
+    if roots.min() >= KNEE:
+        np.multiply(roots, roots, out=cube)
+        roots *= cube
+        return
+    np.maximum(roots, knee, out=above)  # with a scalar NumPy takes a path that is not vectorised
+    roots -= above
+    roots *= np.float32(1 / SLOPE)
+    np.multiply(above, above, out=cube)
+    cube *= above
+    roots += cube
 
 
 def pull_in(linear: Array, light: Array, top: float) -> Array:
