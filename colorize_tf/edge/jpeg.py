@@ -23,7 +23,7 @@ Rows = Callable[[int, int], Array]  # top, bottom -> uint8 [n,W,4]
 
 SMALL = 1_000_000  # pixels below which one thread is as quick
 LARGE = 8_000_000  # pixels of a band, at most, where it has to be copied: for memory's sake
-MADE = 1_000_000  # the same where it is made just before: so that it is still in a processor's cache
+MADE = 2_000_000  # the same where it is made just before: more of them cost time, larger ones memory
 # Eight rows of blocks of at most 16 pixels: as markers count from 0 to 7, each band but the last ends before a 7.
 BAND = 8 * 16
 MARKER_7, END = b"\xff\xd7", b"\xff\xd9"
