@@ -102,6 +102,10 @@ def test_the_rows_of_the_documentation_can_be_trained(tmp_path: Path) -> None:
         ([], ["$a=unet"], "--row: must be named by"),  # would be a formula of matplotlib
         ([], ["gray=unet"], "--row: must be named by"),  # is the baseline
         (["unet"], ["unet=dcgan"], "--row: needs a name that no other row has"),
+        ([], ["a=unet --out runs/b --overwrite"], "--row: must leave --out to the study"),  # would replace that run
+        ([], ["a=unet --preset=dcgan"], "--row: must leave --preset to the study. Received: --preset=dcgan"),
+        ([], ["a=unet --epochs 9"], "--row: must leave --epochs to the study"),  # would not be heard
+        ([], ["a=unet --help"], "--row: must leave --help to the study"),
     ],
 )
 def test_wrong_rows_are_refused(models: list[str], row: list[str], message: str) -> None:
@@ -400,6 +404,8 @@ TRY = ("--smoke", "--passes", "1")
         (["--models", "unet", "--passes", "1"], "--data: names the photos and is required"),
         (["--models", "unet", "--data", "folder:nowhere", "--passes", "1"], "folder: must name an existing folder"),
         (["--models", "unet", "--data", "folder:x", "--passes", "1", "--", "--no-such"], "command line: unknown name"),
+        (["--models", "unet", *TRY, "--", "--out", "x"], "options after --: must leave --out to the study"),
+        (["--models", "unet", *TRY, "--", "--data", "synthetic:9"], "options after --: must leave --data"),
         (["--models", "cyclegan", "--sets", "folder:x", "--passes", "1"], "--sets: must be two sources"),
         (["--models", "--passes", "1"], "--models, --row: must name something"),
         (["--models", "unet", *TRY, "--photos", "0"], "--photos: must be at least 1"),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.parsing import Parser
-from colorize_tf.study.plan import MODELS, VARIANTS, entries
+from colorize_tf.study.plan import MODELS, VARIANTS, check_options, entries
 from colorize_tf.study.study import Settings, Study
 from colorize_tf.study.training import Budget
 
@@ -79,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     cut = argv.index("--") if "--" in argv else len(argv)
     given, common = parser().parse_args(argv[:cut]), argv[cut + 1 :]
+    check_options("options after --", common, ("--data",))
     budget = Budget(given.minutes, given.passes)
     rows = entries(given.models, given.row, variants=given.variants, paper=given.paper)
     if not rows:

@@ -14,7 +14,17 @@ from colorize_tf.flags import parse
 from colorize_tf.parsing import Parser
 from colorize_tf.presets import PRESETS
 
-__all__ = ["EPOCHS", "MODELS", "VARIANTS", "Entry", "entries", "left_out", "phases", "train_command"]
+__all__ = [
+    "EPOCHS",
+    "MODELS",
+    "VARIANTS",
+    "Entry",
+    "check_options",
+    "entries",
+    "left_out",
+    "phases",
+    "train_command",
+]
 
 SMALL = "-small"
 MODELS = tuple(name.removesuffix(SMALL) for name in PRESETS if name.endswith(SMALL))
@@ -23,6 +33,9 @@ NEVER = 1_000_000  # epochs: longer than any training
 
 # A row's name is that of folders, of a column and of a curve; the baseline of every table has one already.
 NAME = re.compile(r"(?!gray$)[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+# Options of `train` that the study itself gives: where a run lies, what it is of, and how long it takes.
+OWN = {"--preset", "--out", "--resume", "--overwrite", "--epochs", "--minutes", "--help", "-h"}
 
 # Further rows that --variants adds beside a model, each as `--row` takes it.
 VARIANTS: Mapping[str, Sequence[str]] = {
@@ -81,10 +94,18 @@ def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = Fals
             raise InputError("--row", "must be named by letters, digits and . _ + -, and not gray", name)
         if words[0] not in MODELS:
             raise unknown_key("--models" if text in texts else "--row", words[0], MODELS)
+        check_options("--row", words[1:])
         entry = Entry(name.strip(), words[0], words[0] + ("" if paper else SMALL), tuple(words[1:]))
         if found.setdefault(entry.name, entry) != entry:
             raise InputError("--row", "needs a name that no other row has", entry.name)
     return list(found.values())
+
+
+def check_options(argument: str, words: Iterable[str], own: Iterable[str] = ()) -> None:
+    """Raises an InputError if options of `train` hold one that the study gives: `OWN`, and those of `own`."""
+    for word in words:
+        if (flag := word.partition("=")[0]) in OWN | set(own):
+            raise InputError(argument, f"must leave {flag} to the study", word)
 
 
 def phases(entry: Entry, epochs: int) -> list[str]:
