@@ -162,6 +162,17 @@ def test_the_original_is_never_the_target(album, run):
     assert run(album / "a.jpg", "-o", album / "linked.jpg", "--overwrite")[0] == 2
 
 
+def test_no_photo_of_a_run_gives_way_to_the_result_of_another(album, tmp_path, run):
+    gray(4).save(tmp_path / "c.tif")
+    before = (album / "inner" / "c.tif").read_bytes()
+    (tmp_path / "other" / "inner").mkdir(parents=True)
+    (tmp_path / "c.tif").rename(tmp_path / "other" / "inner" / "c.tif")
+    code, out, err = run(tmp_path / "other", album / "inner", "-r", "-o", album, "--overwrite")
+    assert (code, out) == (1, f"{album / 'c.tif'}\n")
+    assert f"c.tif: its result would replace {album / 'inner' / 'c.tif'}, which is a photo to be colorized\n" in err
+    assert (album / "inner" / "c.tif").read_bytes() == before
+
+
 def test_side_by_side(album, run):
     assert run(album / "b.png", "--side-by-side")[0] == 0
     with Image.open(album / "b.colorized.png") as image:
@@ -290,6 +301,33 @@ def test_a_folder_that_cannot_be_read_is_reported(album, run, monkeypatch):
     assert f"error: {album / 'inner'}: must be a readable folder. Received: Permission denied\n" in err
     assert "2 colorized, 1 failed" in err
     assert "inner: must be a readable folder" in run(album / "inner")[2]
+
+
+def test_an_empty_folder_among_others_is_reported(album, tmp_path, run):
+    (tmp_path / "empty").mkdir()
+    code, out, err = run(tmp_path / "empty", album / "a.jpg")
+    assert (code, out) == (1, f"{album / 'a.colorized.jpg'}\n")
+    assert f"error: {tmp_path / 'empty'}: must hold photos itself; add --recursive for folders inside" in err
+    assert "1 colorized, 1 failed" in err
+    code, _, err = run(tmp_path / "empty", "-r")
+    assert (code, err) == (2, f"error: {tmp_path / 'empty'}: must hold photos. Received: none found.\n")
+
+
+def test_files_of_which_nothing_can_be_learnt_are_reported(album, run, monkeypatch):
+    real = Path.stat
+
+    def stat(path, **options):
+        if path.name == "b.png":  # as in a folder that may be listed and not entered
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(selection.Path, "stat", stat)
+    for words in ([album], [album / "a.jpg", album / "b.png", album / f"{'a' * 300}.jpg"]):
+        code, out, err = run(*words, "--overwrite", "--workers", "1")
+        assert (code, out) == (1, f"{album / 'a.colorized.jpg'}\n")
+        assert f"error: {album / 'b.png'}: must be a readable photo. Received: Permission denied.\n" in err
+    assert "File name too long" in err
+    assert "1 colorized, 2 failed" in err
 
 
 def test_what_is_wrong_with_a_photo_names_it(album, run):
@@ -440,6 +478,13 @@ def test_a_place_that_is_read_only_does_not_end_the_run(album, run, monkeypatch)
     code, out, err = run(album)
     assert (code, out) == (1, f"{album / 'b.colorized.png'}\n")
     assert "a.colorized.jpg: could not be written: Read-only file system\n1 colorized, 1 failed" in err
+
+
+def test_a_photo_may_be_called_as_a_result_of_nothing(album, run):
+    name = album / ".colorized.jpg"
+    (album / "a.jpg").rename(name)
+    code, out, _ = run(name, album / "b.png")
+    assert (code, out) == (0, f"{album / '.colorized.colorized.jpg'}\n{album / 'b.colorized.png'}\n")
 
 
 def test_hostile_names(tmp_path, run):

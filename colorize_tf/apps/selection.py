@@ -60,7 +60,7 @@ class Output:
 def select(inputs: Sequence[str], output: str | None, suffix: str | None, recursive: bool) -> list[Job]:
     """Files, folders and patterns as the user gave them -> jobs in the order of the inputs, sorted within folders."""
     found: list[tuple[Path, Path]] = []  # photo, and the folder whose tree the output mirrors
-    unread: list[OSError] = []
+    failed: list[Job] = []
     folders = False
     for text in inputs:
         paths = _matches(text)
@@ -69,22 +69,24 @@ def select(inputs: Sequence[str], output: str | None, suffix: str | None, recurs
                 _refuse_absent(text)
             paths = [Path(text)]  # among others it is one bad photo, reported in its turn
         for path in paths:
-            if path.is_dir():
+            if _is_folder(path):
                 folders = True
+                unread: list[OSError] = []
                 inside = list(photos_in(path, recursive, Path(output) if output else None, unread.append))
                 if not inside and not unread and len(paths) == 1:
-                    rule = (
-                        "must hold photos"
-                        if recursive
-                        else "must hold photos itself; add --recursive for folders inside"
-                    )
-                    raise InputError(text, rule, "none found")
+                    rule = "must hold photos"
+                    rule += "" if recursive else " itself; add --recursive for folders inside"
+                    empty = InputError(shorten(text), rule, "none found")
+                    if len(inputs) == 1:
+                        raise empty
+                    failed.append(Job(path, path, str(empty)))
+                failed += [closed(error) for error in unread]
                 found += [(photo, path) for photo in inside]
             else:
                 found.append((path, path.parent))
     place = _output(output, suffix, folders or len(found) > 1)
     jobs = (Job(source, place.target(source, root)) for source, root in _unmade(dict(found)))
-    return [closed(error) for error in unread] + _each_in_a_place_of_its_own(jobs)
+    return failed + _each_in_a_place_of_its_own(jobs)
 
 
 def photos_in(
@@ -101,7 +103,7 @@ def photos_in(
             children[:] = [name for name in children if (Path(parent) / name).resolve() != inner]
         for name in sorted(names):
             path = Path(parent) / name
-            if not name.startswith(".") and _kind(path) in READABLE and not path.stem.endswith(MARK) and path.is_file():
+            if not name.startswith(".") and _kind(path) in READABLE and not path.stem.endswith(MARK) and _is_file(path):
                 yield path
 
 
@@ -109,6 +111,21 @@ def is_there(path: Path) -> bool:
     """Whether a path exists; a name longer than the file system allows does not."""
     try:
         return path.exists()
+    except OSError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a path is a file, or may be one: what a closed folder does not say is reported when it is opened."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
     except OSError:
         return False
 
@@ -152,9 +169,9 @@ def closed(error: OSError) -> Job:
 
 def _unmade(found: dict[Path, Path]) -> Iterator[tuple[Path, Path]]:
     """Without the results of others among them, which a shell brings along where it is asked for `*.jpg`."""
-    photos = {path.with_suffix("") for path in found}
+    results = {str(path.with_suffix("")) + MARK for path in found}
     for path, root in found.items():
-        if not path.stem.endswith(MARK) or path.with_name(path.stem.removesuffix(MARK)) not in photos:
+        if str(path.with_suffix("")) not in results:
             yield path, root
 
 
@@ -196,15 +213,31 @@ def _output(output: str | None, suffix: str | None, several: bool) -> Output:
 
 
 def _each_in_a_place_of_its_own(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs; of several for one place, only the first can be done."""
+    """The jobs; of several for one place only the first can be done, and none whose place is that of another photo."""
+    jobs = list(jobs)
+    originals = {_identity(job.source) for job in jobs} - {None}
     owners: dict[Path, Path] = {}
     places: dict[str, Path] = {}
     checked = []
     for job in jobs:
         refuse_originals(job)
         owner = owners.setdefault(claimed(job.target, places), job.source)
-        checked.append(job if owner == job.source else displaced(job, owner))
+        if _identity(job.target) in originals:
+            place = shorten(str(job.target))
+            problem = f"{shorten(str(job.source))}: its result would replace {place}, which is a photo to be colorized"
+            checked.append(replace(job, problem=problem))
+        else:
+            checked.append(job if owner == job.source else displaced(job, owner))
     return checked
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from any other, whatever it is called; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _kind(path: Path) -> str:
