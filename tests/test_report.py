@@ -167,12 +167,15 @@ def test_the_page_shows_the_last_translations(folder: Path) -> None:
         assert shown.getpixel((0, 0)) == (255, 255, 255)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"rows": 3}', "\x00\xff"])
+@pytest.mark.parametrize("content", [
+    "{", "[]", '{"rows": 3}', "\x00\xff", '{"rows": [{"name": "a"}]}', '{"rows": [], "minutes": 1}', '{"rows": [1]}',
+])  # fmt: skip
 def test_damaged_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str) -> None:
     (tmp_path / "results.json").write_text(content, encoding="latin-1")
     assert main([str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {tmp_path / 'results.json'}: ") and error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     study = read_json(results)
     if not isinstance(study, dict) or not isinstance(study.get("rows"), list):
         raise InputError(str(results), "must hold the results of a study", study)
-    write_text(folder / "comparison.md", markdown(study))
-    write_text(folder / "comparison.html", page(folder, study))
+    try:
+        written = {"comparison.md": markdown(study), "comparison.html": page(folder, study)}
+    except (KeyError, TypeError, AttributeError) as error:  # of another version, or changed by hand
+        rule = "must hold the results of a study, all of them"
+        raise InputError(str(results), rule, f"{type(error).__name__} {error}") from None
+    for name, text in written.items():
+        write_text(folder / name, text)
     return 0
 
 
