@@ -64,8 +64,17 @@ def test_options_of_all_rows_may_complete_those_of_one(tmp_path: Path) -> None:
     assert config.model.options()["backbone"] == "resnet50"
 
 
-def test_every_variant_is_a_command_that_train_takes(tmp_path: Path) -> None:
-    for entry in entries(["all"], [], variants=True):
+@pytest.mark.parametrize("paper", [False, True])
+def test_residual_blocks_are_compared_with_those_of_the_preset(paper: bool) -> None:
+    rows = entries(["cyclegan"], [], variants=True, paper=paper)
+    blocks = [parse(["--preset", row.preset, "--out", "x", *row.flags]).config.model for row in rows[:-1]]
+    assert sorted(model.options()["residual_blocks"] for model in blocks) == [3, 6, 9]
+    assert rows[0].flags == () and rows[-1].name == "cyclegan-diverse"
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_every_variant_is_a_command_that_train_takes(tmp_path: Path, paper: bool) -> None:
+    for entry in entries(["all"], [], variants=True, paper=paper):
         config = parse(train_command(entry, tmp_path, None, phases(entry, EPOCHS))).config
         assert config.train.pretrain_epochs <= NEVER
 

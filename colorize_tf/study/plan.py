@@ -37,14 +37,13 @@ NAME = re.compile(r"(?!gray$)[A-Za-z0-9][A-Za-z0-9._+-]*")
 # Options of `train` that the study itself gives: where a run lies, what it is of, and how long it takes.
 OWN = {"--preset", "--out", "--resume", "--overwrite", "--epochs", "--minutes", "--help", "-h"}
 
-# Further rows that --variants adds beside a model, each as `--row` takes it.
+# Further rows that --variants adds beside a model, each as `--row` takes it; one that is the preset itself is left out.
 VARIANTS: Mapping[str, Sequence[str]] = {
     "autoencoder": ("autoencoder-global=autoencoder --global-features",),
     "unet": (f"unet-l1=unet --pretrain-epochs {NEVER}", "unet-gan=unet --pretrain-epochs 0 --warmup-epochs 0"),
     "cyclegan": (
-        "cyclegan-3=cyclegan --residual-blocks 3",
-        "cyclegan-9=cyclegan --residual-blocks 9",
-        "cyclegan-diverse=cyclegan --diversity-weight 1",
+        *(f"cyclegan-{blocks}=cyclegan --residual-blocks {blocks}" for blocks in (3, 6, 9)),
+        "cyclegan-diverse=cyclegan --diversity-weight 1 --batch 4",  # one picture at a time has no diversity
     ),
 }
 
@@ -80,6 +79,7 @@ class Entry:
 def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = False, paper: bool = False) -> list[Entry]:
     """Names of models ("all" for every one) and rows as `NAME=MODEL OPTIONS` -> the rows of a study, in their order."""
     names = [name for model in models for name in (MODELS if model == "all" else (model,))]
+    further = {text for name in names for text in VARIANTS.get(name, ())} if variants else set()
     texts = [text for name in names for text in (f"{name}={name}", *(VARIANTS.get(name, ()) if variants else ()))]
     found: dict[str, Entry] = {}
     for text in (*texts, *rows):
@@ -96,6 +96,8 @@ def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = Fals
             raise unknown_key("--models" if text in texts else "--row", words[0], MODELS)
         check_options("--row", words[1:])
         entry = Entry(name.strip(), words[0], words[0] + ("" if paper else SMALL), tuple(words[1:]))
+        if text in further and parse(["--preset", entry.preset, "--out", ".", *entry.flags]).config == entry.paper:
+            continue
         if found.setdefault(entry.name, entry) != entry:
             raise InputError("--row", "needs a name that no other row has", entry.name)
     return list(found.values())
