@@ -1,16 +1,19 @@
 """Photographs of 16 bits per channel."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from colorize_tf.apps.work import Settings, colorize_bytes
 from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.edge import deep
 from colorize_tf.edge.provenance import SOURCE_TYPE
 
-from .photo_files import KINDS, camera_exif, colorized, gray, opened, saved, xmp
+from .photo_files import COLORIZER, KINDS, camera_exif, colorized, gray, opened, rgb, saved, xmp
 
 
 def deep_rgb(channels=3):
@@ -90,6 +93,47 @@ def test_planes_and_compression_of_deep_tiffs():
             ).max()
             < 0.01
         )
+
+
+def test_what_stands_behind_the_pixels_of_a_png_is_kept():
+    content = deep_file("PNG")
+    end = content.index(b"IEND") - 4
+    exif = camera_exif()
+    late = chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
+    image = opened(colorized(content[:end] + late + content[end:]))
+    assert image.size == (60, 90)
+    assert image.getexif()[0x010F]
+
+
+@pytest.mark.parametrize("extra", [True, False])
+def test_a_code_of_16_bits_that_stands_for_clear_is_kept(monkeypatch, extra):
+    if extra:
+        deep_file("PNG")
+    monkeypatch.setattr(deep, "available", lambda: extra)
+    pixels = np.asarray(KINDS["I;16"])
+    code = int(pixels[7, 7])
+    content = saved(KINDS["I;16"], "PNG")
+    image = opened(colorized(content[:33] + chunk(b"tRNS", struct.pack(">H", code)) + content[33:]))
+    assert image.mode == "RGBA"
+    assert ((np.asarray(image)[..., 3] == 0) == (pixels == code)).all()
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def test_side_by_side_both_halves_have_the_alpha_of_the_photo():
+    deep_alpha = colorize_bytes(deep_file("PNG", 4), COLORIZER, Settings(side_by_side=True), None, [])
+    alpha = deep_pixels(deep_alpha, "PNG")[..., 3]
+    assert (alpha == np.tile(deep_rgb(4)[..., 3], 2)).all()
+    shallow = saved(KINDS["RGBA"], "PNG")
+    both = opened(colorize_bytes(shallow, COLORIZER, Settings(side_by_side=True), None, []))
+    assert (np.asarray(both)[..., 3] == np.tile(np.asarray(KINDS["RGBA"])[..., 3], 2)).all()
+    # Over paper, where there is no alpha, clear pixels are white on both sides.
+    clear = rgb()
+    clear.putalpha(0)
+    both = opened(colorize_bytes(saved(clear, "PNG"), COLORIZER, Settings(side_by_side=True), "JPEG", []))
+    assert np.asarray(both).min() > 250
 
 
 def test_without_the_extra_there_is_a_note_and_8_bits(monkeypatch):

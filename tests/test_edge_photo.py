@@ -7,11 +7,12 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
 import colorize_tf.edge.jpeg as jpeg
 import colorize_tf.edge.raster as raster
 from colorize_tf.edge.exif import updated_exif
+from colorize_tf.edge.icc import srgb_profile
 from colorize_tf.edge.photo import open_photo
 from colorize_tf.edge.provenance import SOURCE_TYPE
 from colorize_tf.edge.write import FORMATS, picture, write_photos
@@ -163,6 +164,40 @@ def test_pages_of_a_tiff_are_all_colorized():
         assert image.size == page.size
         assert np.abs(luma(image) - luma(page)).max() <= 0.26
         assert SOURCE_TYPE in xmp(image)
+
+
+def test_a_page_has_nothing_from_those_before_it():
+    image, out = gray(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "the first"
+    with TiffImagePlugin.AppendingTiffWriter(out) as writer:
+        rgb().save(writer, "TIFF", icc_profile=srgb_profile(), dpi=(300, 300), exif=exif)
+        writer.newFrame()
+        for _ in range(2):
+            image.save(writer, "TIFF")
+            writer.newFrame()
+    pages = Image.open(io.BytesIO(colorized(out.getvalue())))
+    assert (pages.size, pages.info["icc_profile"], pages.info["dpi"]) == ((60, 90), srgb_profile(), (300, 300))
+    for number in (1, 2):
+        pages.seek(number)
+        assert pages.size == image.size
+        assert np.abs(luma(pages) - luma(image)).max() <= 0.26
+        assert not {0x010E, 282, 34675} & set(pages.tag_v2)
+
+
+def test_a_resolution_that_is_not_stated_is_not_invented():
+    assert opened(colorized(saved(gray(), "TIFF"), "JPEG")).info["jfif_unit"] == 0
+    assert "dpi" not in opened(colorized(saved(gray(), "TIFF"), "PNG")).info
+
+
+def test_exif_that_a_png_has_as_text_is_kept():
+    block = camera_exif()
+    for digits, kept in ((block.hex(), True), ("beef", False), ("no digits", False)):
+        text, notes = PngImagePlugin.PngInfo(), []
+        text.add_text("Raw profile type exif", f"\nexif\n{len(block):8d}\n{digits}\n", zip=True)
+        image = opened(colorized(saved(gray(), "PNG", pnginfo=text), "JPEG", notes=notes))
+        assert (image.getexif().get(0x010F) == "Camera Inc.") == kept
+        assert notes == ([] if kept else ["its EXIF is damaged and was left out"])
 
 
 def test_pages_do_not_fit_into_a_jpeg():

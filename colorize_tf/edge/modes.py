@@ -81,7 +81,7 @@ def as_photo(
         pixels = np.asarray(image)
         if image.mode != "I" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
             pixels = 65535 - pixels  # which Pillow does for 8 bits only
-        photo = _deep_gray(pixels, turn, profile, metadata, keep_deep)
+        photo = _deep_gray(pixels, turn, profile, metadata, keep_deep, image.info.get("transparency"))
         photo.notes[:0] = notes
         return photo
     if image.mode == "F":
@@ -161,9 +161,14 @@ def _space(profile: Profile | None, gray: bool, metadata: Metadata) -> RgbSpace 
 
 
 def _deep_gray(
-    pixels: Array, turn: Image.Transpose | None, profile: Profile | None, metadata: Metadata, keep_deep: bool
+    pixels: Array,
+    turn: Image.Transpose | None,
+    profile: Profile | None,
+    metadata: Metadata,
+    keep_deep: bool,
+    clear: Any,
 ) -> Photo:
-    """16-bit gray [H,W] in any type of whole numbers -> a photo of 16 bits, or of 8."""
+    """16-bit gray [H,W] in any type of whole numbers, of which the code `clear` may be none -> 16 bits, or 8."""
     notes: list[str] = []
     if pixels.dtype != np.uint16:
         if pixels.min() < 0 or pixels.max() > 65535:
@@ -171,17 +176,21 @@ def _deep_gray(
         pixels = pixels.astype(np.uint16)
     if turn is not None:
         pixels = _turned(pixels, turn)
+    alpha = None
+    if isinstance(clear, int) and (pixels == clear).any():
+        alpha = np.where(pixels == clear, np.uint16(0), np.uint16(65535))
     space = _space(profile, True, metadata)
     if profile and not space:
         metadata.icc = None
         notes.append(f"its colour profile is for {profile.kind} and was left out")
     if keep_deep and deep.available():
-        return Photo(ArrayRaster(pixels), space or SRGB, None, metadata, notes=notes)
+        return Photo(ArrayRaster(pixels), space or SRGB, alpha, metadata, notes=notes)
     if keep_deep:
         notes.append(deep.MISSING)
     # Rounded to the nearest of the 8-bit codes, which lie 257 apart.
     shallow = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return Photo(ImageRaster(Image.fromarray(shallow)), space or SRGB, None, metadata, notes=notes)
+    alpha = None if alpha is None else (alpha >> 8).astype(np.uint8)
+    return Photo(ImageRaster(Image.fromarray(shallow)), space or SRGB, alpha, metadata, notes=notes)
 
 
 def _as(image: Image.Image, mode: str) -> Image.Image:

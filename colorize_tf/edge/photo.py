@@ -33,6 +33,7 @@ Array = np.ndarray[Any, Any]
 MAX_PIXELS = 250_000_000
 # Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
+X_RESOLUTION = 282  # a tag of TIFF
 FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}  # what Pillow may have been built without
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
@@ -53,6 +54,7 @@ class Reader:
         for page in range(self.pages):
             with _errors(self._where):
                 if page:
+                    self._image.info.clear()  # in which Pillow leaves what earlier pages said, such as their profile
                     with _pixel_limit():
                         self._image.seek(page)
                 _check_size(self._image, self._where, self._max_pixels)
@@ -84,13 +86,18 @@ class Reader:
     def _deep_photo(self, page: int) -> Photo:
         image = self._image
         notes: list[str] = []
-        metadata = _metadata(image, None, notes)
+        if self.format == "PNG":  # what it says of itself may stand behind its pixels, which are forgotten again
+            self._content.seek(0)
+            with _pixel_limit():
+                image = Image.open(self._content, formats=["PNG"])
+            image.load()
+        metadata, turn, expected = _metadata(image, None, notes), UPRIGHT.get(_orientation(image)), image.size[::-1]
+        del image
         self._content.seek(0)
         pixels = deep.read(self._content, self.format, page)
-        expected = (image.height, image.width)
         if pixels.shape[:2] != expected or pixels.dtype != np.uint16 or pixels.ndim != 3:
             raise ValueError(f"16-bit pixels of {pixels.shape} instead of {expected}")
-        photo = deep_photo(pixels, UPRIGHT.get(_orientation(image)), metadata)
+        photo = deep_photo(pixels, turn, metadata)
         photo.notes += notes
         return photo
 
@@ -124,11 +131,13 @@ def _metadata(image: Image.Image, quality: int | None, notes: list[str]) -> Meta
     info = image.info
     exif = _tiff_exif(image, notes) if image.format == "TIFF" else info.get("exif")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    tags = getattr(image, "tag_v2", None)
+    dpi = info.get("dpi") if tags is None or X_RESOLUTION in tags else None  # of such a TIFF Pillow says that it is 1
     return Metadata(
-        exif if isinstance(exif, bytes) else None,
+        exif if isinstance(exif, bytes) else _exif_in_text(info.get("Raw profile type exif")),
         xmp.encode() if isinstance(xmp, str) else xmp,
         _icc(image),
-        _dpi(info.get("dpi")),
+        _dpi(dpi),
         quality,
     )
 
@@ -136,6 +145,16 @@ def _metadata(image: Image.Image, quality: int | None, notes: list[str]) -> Meta
 def _icc(image: Image.Image) -> bytes | None:
     profile = image.info.get("icc_profile")
     return profile if isinstance(profile, bytes) else None
+
+
+def _exif_in_text(text: Any) -> bytes | None:
+    """EXIF as ImageMagick writes it into a PNG: a name, its length and hexadecimal digits, on lines of their own."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        return text.encode()  # which will be found damaged
 
 
 def _tiff_exif(image: Image.Image, notes: list[str]) -> bytes | None:

@@ -76,7 +76,7 @@ def picture(photo: Photo, original: Image.Image | Array | None = None, fusion: F
             parts.append(np.asarray(photo.alpha)[..., None])
         pixels = np.concatenate(parts, -1) if len(parts) > 1 else parts[0]
         if isinstance(original, np.ndarray):
-            whole = np.full_like(pixels, 65535)
+            whole = pixels.copy()  # its alpha too
             whole[..., :3] = original[..., None] if original.ndim == 2 else original
             pixels = np.concatenate([whole, pixels], 1)
         return Picture(pixels, photo.metadata, photo.notes)
@@ -87,8 +87,12 @@ def picture(photo: Photo, original: Image.Image | Array | None = None, fusion: F
     if photo.back:
         image, before = _back(image, before, photo)
     if photo.alpha is not None:
+        mask = Image.fromarray(np.asarray(photo.alpha))
         image = image.convert("RGB") if image.mode == "RGBX" else image
-        image.putalpha(Image.fromarray(np.asarray(photo.alpha)))
+        image.putalpha(mask)
+        if before:
+            before = before.convert("RGB")
+            before.putalpha(mask)
     if before:
         both = Image.new(image.mode, (2 * image.width, image.height))
         both.paste(before.convert(image.mode), (0, 0))
