@@ -170,7 +170,7 @@ def _check(given: argparse.Namespace) -> None:
             raise InputError("--out", "exists already", str(path), "Name another file or add --overwrite.")
     if not given.out.parent.is_dir() or not os.access(given.out.parent, os.W_OK):
         raise InputError("--out", "must lie in a folder that exists and can be written to", str(given.out))
-    if given.twin is not None and Path(given.twin).name != given.twin:
+    if given.twin is not None and (not given.twin or Path(given.twin).name != given.twin):
         raise InputError("--twin", "must be the name of a file beside this one, without a folder", given.twin)
     if given.domain is not None and (given.back or not given.translate):
         raise InputError("--domain", "goes with --translate, not with --back", given.domain)

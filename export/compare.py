@@ -74,7 +74,7 @@ def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, An
         try:
             answers, measured = run_alone(Path(folder), scenes)
         except RuntimeError as error:
-            raise RunError(f"{card.name} {card.recipe} does not run: {error}") from error
+            raise RunError(f"{card.title} {shorten(card.recipe)} does not run: {error}") from error
     return {**measured, "quality": score(scenes, answers)}
 
 

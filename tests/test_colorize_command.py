@@ -537,7 +537,7 @@ def test_benchmark_measures_every_step(run):
     assert "Pillow decode + encode" in out
 
 
-@pytest.mark.parametrize("words", [["--megapixels", "9999"], ["--repeat", "0"], ["--photo", "nowhere.jpg"]])
+@pytest.mark.parametrize("words", [["--megapixels", "9999"], ["--repeat", "0"], ["--photo", "nowhere.jpg"], ["--photo", os.devnull]])
 def test_benchmark_has_bounds(run, words):
     code, _, err = run("benchmark", *words)
     assert (code, err.count("\n")) == (2, 1)

@@ -119,6 +119,9 @@ def test_unknown_keys_are_ignored():
         {"multiple": -32},
         {"name": None},
         {"metrics": []},
+        {"twin": ""},
+        {"twin": "."},
+        {"twin": "../other.tflite"},
     ],
 )
 def test_cards_that_make_no_sense_are_refused(changes):

@@ -21,7 +21,7 @@ from colorize_tf.edge.prepare import level, prepare, sizes
 from colorize_tf.edge.raster import ArrayRaster
 from colorize_tf.edge.runtime import Runtime, find_runtime
 from colorize_tf.edge.space import SRGB
-from colorize_tf.errors import InputError, RunError
+from colorize_tf.errors import ColorizeError, InputError, RunError
 
 MODELS = Path(__file__).parent / "golden" / "models"
 EDGE = "colorize_tf.edge"  # where the bundled model lies
@@ -311,6 +311,16 @@ def test_what_the_model_lacks_is_refused():
         fake(gray(), hints=[Hint(1, 1, (1, 2, 3))])
     with pytest.raises(InputError, match="Try saturation"):
         Constant(np.zeros((32, 32, 2)), vivid=0.5)
+
+
+def test_whatever_a_model_is_called_an_error_is_one_line():
+    fake = Constant(np.full((32, 32, 2), np.nan))
+    fake.card = replace(fake.card, name="line\nand\x1b[31m" + "long" * 1000)
+    for hints in ([Hint(1, 1, (1, 2, 3))], []):
+        with pytest.raises(ColorizeError) as caught:
+            fake(gray(), hints)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("options", [{"vivid": 1.1}, {"vivid": float("nan")}, {"saturation": -1}, {"chroma_cap": 0}])

@@ -197,6 +197,7 @@ def test_bad_arguments_are_refused_in_one_line(
     assert "multiples of 64" in refused(capsys, *float32, out, "--size", "64x100")
     assert "at least 1" in refused(capsys, *float32, out, "--photos", "0")
     assert "without a folder" in refused(capsys, *float32, out, "--twin", "../other.tflite")
+    assert "without a folder" in refused(capsys, *float32, out, "--twin", "")
     assert "folder that exists" in refused(capsys, *float32, tmp_path / "no" / "model.tflite")
     assert "must be float32" in refused(capsys, lab_run, "--recipe", "float16", "--out", onnx, "--format", "onnx")
     assert "does not exist" in refused(capsys, tmp_path / "none", *float32[1:], out)

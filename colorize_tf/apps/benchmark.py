@@ -22,7 +22,7 @@ from colorize_tf.edge.photo import open_photo
 from colorize_tf.edge.raster import ImageRaster
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.edge.write import picture, write_photos
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, shorten
 from colorize_tf.parsing import Parser
 
 __all__ = ["measure", "run", "scene"]
@@ -56,7 +56,8 @@ def run(argv: Sequence[str]) -> int:
         raise InputError("--repeat", "must be in 1..1000", given.repeat)
     if given.photo:
         try:
-            content = Path(given.photo).read_bytes()
+            with open_photo(Path(given.photo), "--photo"):  # else a pipe, or a device that never ends, would be read
+                content = Path(given.photo).read_bytes()
         except OSError as error:
             raise InputError("--photo", "must be a readable file", error.strerror or error) from None
     else:
@@ -123,7 +124,7 @@ def measure(content: bytes, colorizer: TfliteColorizer, repeat: int) -> dict[str
     width, height = photo.size
     return {
         "photo": f"{width}×{height} {original.mode}",
-        "model": f"{colorizer.card.name} {colorizer.card.version} {colorizer.card.recipe}",
+        "model": shorten(f"{colorizer.card.title} {colorizer.card.version} {colorizer.card.recipe}"),
         "runtime": colorizer.runtime.name,
         "threads": threads or available_threads(),
         "machine": f"{platform.machine()}, {available_threads()} processors, Python {platform.python_version()}",

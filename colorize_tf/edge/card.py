@@ -77,6 +77,13 @@ class Card:
             raise _bad("ab_scale", "must divide height and width", self.ab_scale)
         if self.height is None and self.multiple % self.ab_scale:
             raise _bad("ab_scale", "must divide multiple", self.ab_scale)
+        if self.twin is not None and (not self.twin or Path(self.twin).name != self.twin):
+            raise _bad("twin", "must be the name of a file in the same folder", self.twin)
+
+    @property
+    def title(self) -> str:
+        """The name, fit to stand in a line of text whatever it is."""
+        return shorten(self.name, 60)
 
     @classmethod
     def parse(cls, text: str | bytes, where: str = "card") -> Card:

@@ -50,7 +50,7 @@ class NetworkColorizer(ABC):
 
     def __init__(self, card: Card, options: Options | None = None, threads: int | None = None) -> None:
         if card.kind != "colorize":
-            raise InputError("model", "must be a colorizer", f"{card.name}, which is of kind {card.kind}")
+            raise InputError("model", "must be a colorizer", f"{card.title}, which is of kind {card.kind}")
         made_for = max(card.short_side, card.multiple)
         if card.height is None and made_for > MOST_SIDE:
             raise InputError("model", f"must be made for a short side of at most {MOST_SIDE}", made_for)
@@ -63,7 +63,7 @@ class NetworkColorizer(ABC):
     def choose(self, options: Options) -> None:
         """Sets the options, if the network can follow them."""
         if options.vivid and not self.card.vivid:
-            raise InputError("vivid", f"{self.card.name} has no such input", options.vivid, "Try saturation")
+            raise InputError("vivid", f"{self.card.title} has no such input", options.vivid, "Try saturation")
         self.options = options
 
     @abstractmethod
@@ -102,7 +102,7 @@ class NetworkColorizer(ABC):
     ) -> Chroma:
         """The network's answer for a picture, after all options on colour; `small` is a smaller copy of it."""
         if hints and not self.card.hints:
-            raise InputError("hint", f"{self.card.name} has no such input", f"{len(hints)} hints")
+            raise InputError("hint", f"{self.card.title} has no such input", f"{len(hints)} hints")
         height, width = raster.height, raster.width
         small = raster.reduced(GUIDE_PIXELS) if small is None else small
         prepared = prepare(small, height, width, self.card, space.luma, self.options.levels)
@@ -130,7 +130,7 @@ class NetworkColorizer(ABC):
     def _finished(self, ab: Array, covered: tuple[float, float]) -> Array:
         chroma = np.hypot(ab[..., 0], ab[..., 1])
         if not np.isfinite(chroma).all():
-            raise RunError(f"{self.card.name} gave numbers that are not finite for this photo; export the model again")
+            raise RunError(f"{self.card.title} gave numbers that are not finite for this photo; export the model again")
         seen = chroma[: -int(-covered[0] // 1), : -int(-covered[1] // 1)].ravel()
         rank = int(0.99 * (seen.size - 1))
         strong = float(np.partition(seen, rank)[rank])

@@ -61,7 +61,7 @@ class TfliteColorizer(NetworkColorizer):
         self.path = Path(model) if model is not None else bundled_model()
         self._content, card = read_model(self.path)
         if twin and card.twin and self.runtime.slow_on_int8:
-            other = self.path.with_name(Path(card.twin).name)
+            other = self.path.with_name(card.twin)
             if other.is_file():
                 self.path = other
                 self._content, card = read_model(other)
