@@ -191,6 +191,60 @@ def test_damaged_files_are_one_line(suffix: str, content: bytes, tmp_path: Path)
     assert "\n" not in str(caught.value)
 
 
+def _safe(*entries: tuple[str, list[int], list[int]], size: int = 16, length: int | None = None) -> bytes:
+    """Names, shapes and spans, of so many bytes of numbers -> a .safetensors file."""
+    told = (f'"{name}": {{"dtype": "F32", "shape": {shape}, "data_offsets": {span}}}' for name, shape, span in entries)
+    header = f"{{{', '.join(told)}}}".encode()
+    return struct.pack("<Q", len(header) if length is None else length) + header + bytes(size)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (_safe(("a", [4], [0, 1600])), "a does not begin where the one before it ends"),
+        (_safe(("a", [4], [-16, 16])), "a does not begin where"),
+        (_safe(("a", [4], [0, 16]), ("b", [4], [0, 16])), "b does not begin where"),
+        (_safe(("a", [2], [0, 8]), ("b", [1], [12, 16])), "b does not begin where"),
+        (_safe(("a", [2], [0, 8])), "8 bytes belong to no array"),
+        (_safe(("a", [-1], [0, 16])), r"a has the shape \(-1,\), and 4 numbers"),
+        (_safe(("a", [2], [0, 8]), ("a", [2], [8, 16])), "a name is there twice"),
+        (_safe(("a", [4], [0, 16]), length=1 << 62), "its header is cut off"),
+    ],
+)
+def test_safetensors_in_which_arrays_are_not_where_they_are_said_to_be(content: bytes, said: str, tmp_path: Path):
+    (tmp_path / "w.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=f"^weights: cannot be read.*{said}"):
+        read_arrays(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("value", [np.array(["x"]), np.ones(2, complex)])
+def test_what_is_no_number_is_no_weight(value: np.ndarray, tmp_path: Path):
+    np.savez(tmp_path / "w.npz", a=value)
+    with pytest.raises(InputError, match=r"weights: must be numbers\. Received: a of "):
+        read_arrays(tmp_path / "w.npz")
+
+
+def test_what_is_no_tensor_is_not_passed_over(torch: Torch, tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a.weight": 3.0, "model": {}}, protocol=2))
+    with pytest.raises(InputError, match=r"weights: cannot be read.*a\.weight in it is no tensor"):
+        read_arrays(tmp_path / "w.pth")
+
+
+def test_a_zip_that_grows_or_holds_two_is_refused(torch: Torch, tmp_path: Path):
+    few = {"a": np.zeros(4, "float32")}
+    with zipfile.ZipFile(tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", torch.pickled(few))
+        archive.writestr("archive/data/0", bytes(1 << 20))
+    with pytest.raises(InputError, match="it is compressed"):
+        read_arrays(tmp_path / "w.pth")
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        for folder in ("one", "two"):
+            archive.writestr(f"{folder}/data.pkl", torch.pickled(few))
+    with pytest.raises(InputError, match="weights: cannot be read"):
+        read_arrays(tmp_path / "w.pth")
+
+
 def test_other_files_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match=r"must be a file of \.safetensors, \.npz, \.pth, \.pt"):
         read_arrays(tmp_path / "w.h5")

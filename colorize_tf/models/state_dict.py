@@ -48,7 +48,10 @@ def read_arrays(path: str | Path) -> dict[str, Array]:
     except _Refused as error:
         raise InputError("weights", "may hold tensors and nothing else", f"{path}, which asks for {error}") from None
     except Exception as error:  # what damaged bytes do to four readers is not worth telling apart
-        raise InputError("weights", "cannot be read", f"{path} ({shorten(str(error), 100)})") from None
+        reason = shorten(str(error) or type(error).__name__, 100)
+        raise InputError("weights", "cannot be read", f"{path} ({reason})") from None
+    if strange := [name for name, value in arrays.items() if value.dtype.kind not in "fiub"]:
+        raise InputError("weights", "must be numbers", f"{strange[0]} of {arrays[strange[0]].dtype} in {path}")
     return {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in arrays.items()}
 
 
@@ -78,16 +81,32 @@ def _npz(path: Path) -> dict[str, Array]:
 def _safetensors(path: Path) -> dict[str, Array]:
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
-    header = json.loads(content[8 : 8 + length])
+    if 8 + length > len(content):
+        raise ValueError("its header is cut off")
+    header = json.loads(content[8 : 8 + length], object_pairs_hook=_each_once)
+    header.pop("__metadata__", None)
     numbers = memoryview(content)[8 + length :]
-    arrays = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
+    arrays, reached = {}, 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         begin, end = entry["data_offsets"]
-        values = _numbers(numbers[begin:end], _SAFE_TYPES[entry["dtype"]])
-        arrays[name] = values.reshape(entry["shape"])
+        if begin != reached or not begin <= end <= len(numbers):
+            raise ValueError(f"{name} does not begin where the one before it ends")
+        reached = end
+        values, shape = _numbers(numbers[begin:end], _SAFE_TYPES[entry["dtype"]]), tuple(entry["shape"])
+        if min(shape, default=0) < 0 or math.prod(shape) != values.size:
+            raise ValueError(f"{name} has the shape {shape}, and {values.size} numbers")
+        arrays[name] = values.reshape(shape)
+    if reached != len(numbers):
+        raise ValueError(f"{len(numbers) - reached} bytes belong to no array")
     return arrays
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object -> a dict, if none of its names is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def _numbers(content: bytes | memoryview, kind: str) -> Array:
@@ -139,7 +158,9 @@ class _Unpickler(pickle.Unpickler):
 def _torch(path: Path) -> dict[str, Array]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            pickled = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("it is compressed, as PyTorch writes none")  # and may be a thousand times as large
+            (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
             folder = pickled.removesuffix("data.pkl")
             return _filled(
                 _Unpickler(io.BytesIO(archive.read(pickled))).load(),
@@ -171,7 +192,9 @@ def _tensors(found: Any) -> dict[str, _Tensor]:
         raise _Refused(f"a {type(found).__name__} at its top")
     if isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
-    return {str(name): value for name, value in found.items() if isinstance(value, _Tensor)}
+    if strange := [name for name, value in found.items() if not isinstance(value, _Tensor)]:
+        raise ValueError(f"{shorten(str(strange[0]), 40)} in it is no tensor")
+    return {str(name): value for name, value in found.items()}
 
 
 def _filled(found: Any, read: Callable[[_Storage], Array]) -> dict[str, Array]:
