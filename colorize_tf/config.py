@@ -62,6 +62,7 @@ class DataConfig(Checked):
     aging: float = option(0.0, "share of photos shown faded, blurred and with grain, as old prints", low=0.0, high=1.0)
     hintless: float = option(0.0, "share of photos without hints, or whose class is not told", low=0.0, high=1.0)
     striking: float = option(0.0, "share of hints that lie where colours are unusual", low=0.0, high=1.0)
+    revealed: float = option(0.0, "share of photos of which all colours are given as hints", low=0.0, high=1.0)
     cache: bool = option(False, "decode all photos once onto the disk: pays from the second epoch on")
 
     def __post_init__(self) -> None:

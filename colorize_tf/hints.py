@@ -26,14 +26,17 @@ def hint_draws(seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform([8, _MOST], seed, alg="philox")
 
 
-def hinted(luma: tf.Tensor, ab: tf.Tensor, draws: tf.Tensor, hintless: float, striking: float = 0.0) -> tf.Tensor:
+def hinted(
+    luma: tf.Tensor, ab: tf.Tensor, draws: tf.Tensor, hintless: float, striking: float = 0.0, revealed: float = 0.0
+) -> tf.Tensor:
     """L/50-1 [B,S,S,1], the truth ab/110 [B,S,S,2] and draws [B,8,40] -> x [B,S,S,4]: L, hints ab/110 and their mask.
 
     As in Zhang et al. 2017 (arXiv:1705.02999, section 3.2): a geometric number of points, placed by a Gaussian about
-    the middle; each shows the mean colour of a patch of 1 to 9 pixels. What the paper does besides, to show all true
-    colours of 1 % of the photos, is not done. `hintless` is the share of photos beyond those that happen to draw no
-    point that get none. Beyond the paper, `striking` is the share of points that lie where the photo is coloured
-    unlike the rest of it: there people click, as there a network is furthest off.
+    the middle; each shows the mean colour of a patch of 1 to 9 pixels. `revealed` is the share of photos, in the paper
+    1 %, that are shown with all of their true colours instead, which teaches to copy what is told. `hintless` is the
+    share of the others, beyond those that happen to draw no point, that get none. Beyond the paper, `striking` is the
+    share of points that lie where the photo is coloured unlike the rest of it: there people click, as there a network
+    is furthest off.
 
     Where there is no hint all three are zero.
     """
@@ -52,7 +55,11 @@ def hinted(luma: tf.Tensor, ab: tf.Tensor, draws: tf.Tensor, hintless: float, st
     hints = tf.concat([tf.zeros_like(shown[:, :1]), shown, tf.ones_like(shown[:, :1])], axis=-1)
     plain = tf.reshape(_widened(batch, size)(luma), [-1, 4])
     # Written where they belong: tf.tensor_scatter_nd_add would copy the whole batch first.
-    return tf.reshape(tf.raw_ops.InplaceAdd(x=plain, i=pixels, v=hints), [batch, size, size, 4])
+    told = tf.reshape(tf.raw_ops.InplaceAdd(x=plain, i=pixels, v=hints), [batch, size, size, 4])
+    if not revealed:
+        return told
+    whole = tf.concat([luma, ab, tf.ones_like(luma)], axis=-1)
+    return tf.where((photo[:, 2] < revealed)[:, None, None, None], whole, told)
 
 
 def _patches(ab: tf.Tensor, number: tf.Tensor, centre: tf.Tensor, side: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -196,8 +196,9 @@ PRESETS: dict[str, Preset] = {
         _presets(
             "siggraph17",
             "L and hints in, ab out",
-            train={"learning_rate": 1e-4, "beta_1": 0.9},
-            small={"data": {"hintless": 0.5}, "train": HURRIED},
+            data={"revealed": 0.01},
+            train={"learning_rate": 1e-4, "beta_1": 0.9, "pretrain_epochs": 50},
+            small={"data": {"hintless": 0.5, "revealed": 0.0}, "train": {**HURRIED, "pretrain_epochs": 0}},
         ),
     )
     for preset in presets

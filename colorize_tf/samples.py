@@ -28,7 +28,8 @@ class Augment:
     "resize to 286, crop 256", a range varies the scale. `stretch` lets crops be up to so many times longer than wide,
     or wider than long, before they are squashed to squares. `rotation` is the largest angle in degrees, either way.
     `aging` is the share of photos whose lightness is that of an old print; `hintless` the share that gets no hints, or
-    whose class is not told, in a view that has them; `striking` the share of hints that lie where colours are unusual.
+    whose class is not told, in a view that has them; `striking` the share of hints that lie where colours are unusual,
+    `revealed` the share of photos that are shown with all of their colours as hints.
     """
 
     crop: tuple[float, float] = (256 / 286, 256 / 286)
@@ -38,6 +39,7 @@ class Augment:
     aging: float = 0.0
     hintless: float = 0.0
     striking: float = 0.0
+    revealed: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.crop[0] <= self.crop[1] <= 1:
@@ -111,7 +113,8 @@ class Samples:
 
     def joined(self, x: tuple[tf.Tensor, tf.Tensor], y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A batch of view "hinted" with its hints."""
-        return hinted(x[0], y, x[1], self.augment.hintless, self.augment.striking), y
+        augment = self.augment
+        return hinted(x[0], y, x[1], augment.hintless, augment.striking, augment.revealed), y
 
     def _key(self, number: tf.Tensor, purpose: int) -> tf.Tensor:
         return tf.stack([self.seed + (purpose << 32), number])

@@ -218,7 +218,8 @@ def variation_of(data: DataConfig) -> Augment:
     if not data.augment:
         return PLAIN
     crop = (data.crop_min, data.crop_max)
-    return Augment(crop, data.flip, data.stretch, data.rotation, data.aging, data.hintless, data.striking)
+    hints = (data.hintless, data.striking, data.revealed)
+    return Augment(crop, data.flip, data.stretch, data.rotation, data.aging, *hints)
 
 
 def _fingerprint(photos: Photos | Unpaired) -> str:

@@ -19,10 +19,10 @@ def draws() -> tf.Tensor:
     return tf.stack([hint_draws(seed) for seed in seeds(MANY)])
 
 
-def hints_of(ab: np.ndarray, draws: tf.Tensor, hintless: float = 0.0, striking: float = 0.0) -> np.ndarray:
+def hints_of(ab: np.ndarray, draws: tf.Tensor, hintless: float = 0.0, **shares: float) -> np.ndarray:
     """ab [S,S,2], or one for each photo, and draws -> hints [photos,S,S,3]."""
     ab = np.broadcast_to(ab, (MANY, SIZE, SIZE, 2)).astype(np.float32)
-    x = hinted(tf.fill([MANY, SIZE, SIZE, 1], 0.5), tf.constant(ab), draws, hintless, striking).numpy()
+    x = hinted(tf.fill([MANY, SIZE, SIZE, 1], 0.5), tf.constant(ab), draws, hintless, **shares).numpy()
     assert (x[..., 0] == 0.5).all()
     return x[..., 1:]
 
@@ -87,6 +87,17 @@ def test_the_truth_is_shown_where_it_is(draws):
 def test_hintless_is_the_share_that_gets_none(truth, draws):
     counts = hints_of(truth, draws, hintless=0.6)[..., 2].max((1, 2))
     assert 0.25 < np.mean(counts) < 0.45  # 0.4 of 7/8
+
+
+def test_revealed_photos_are_shown_with_all_their_colours_and_the_others_as_they_were(truth, draws):
+    for hintless in (0.0, 1.0):
+        hints, before = (hints_of(truth, draws, hintless, revealed=share) for share in (0.2, 0.0))
+        whole = hints[..., 2].min((1, 2)) == 1
+        assert 0.12 < whole.mean() < 0.28
+        np.testing.assert_array_equal(
+            hints[whole][..., :2], np.broadcast_to(truth, (whole.sum(), SIZE, SIZE, 2)).astype("f")
+        )
+        np.testing.assert_array_equal(hints[~whole], before[~whole])
 
 
 def test_striking_hints_lie_where_colours_are_unusual(draws):

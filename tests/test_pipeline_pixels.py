@@ -133,6 +133,9 @@ def test_hints_join_the_luma_and_none_are_given_where_none_are_wanted(photos):
         evaluation_batches(photos, view="hinted", size=16, batch=5),
     ):
         assert not first(batches, 1)[0][0][..., 1:].any()
+    ((told, true),) = first(stream(photos, view="hinted", augment=Augment(revealed=1.0, hintless=1.0)), 1)
+    np.testing.assert_array_equal(told[..., 1:3], true)
+    assert (told[..., 3] == 1).all()
 
 
 @pytest.mark.parametrize("cache", [False, True])
