@@ -74,6 +74,19 @@ def test_a_folder_linked_into_itself_ends(tmp_path):
     assert open_source(f"folder:{tmp_path}/photos").count == 1
 
 
+def test_what_is_no_file_or_no_photo_by_its_size_is_not_read(tmp_path):
+    save(tmp_path / "photos/1.jpg", 1)
+    os.mkfifo(tmp_path / "photos/pipe.jpg")  # reading it would wait for a writer
+    with open(tmp_path / "photos/vast.jpg", "wb") as file:
+        file.truncate(1 << 36)  # takes no room on the disk, and would take all memory
+    photos = open_source(f"folder:{tmp_path}/photos", max_bad_share=0.9)
+    assert list(photos.names) == ["1.jpg"]
+    assert {bad.name: bad.reason for bad in photos.rejected} == {
+        "pipe.jpg": "not a file",
+        "vast.jpg": "larger than 1365 MiB",
+    }
+
+
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     save(tmp_path / "photos/1.jpg", 1)
     (tmp_path / "photos/closed").mkdir()
@@ -145,12 +158,16 @@ def test_a_folder_of_nothing_but_bad_files_is_an_error_whatever_the_share(tmp_pa
     [
         ("folder:/no/such", "existing folder"),
         ("folder:", "existing folder"),
+        ("folder:~nobody-here/photos", "existing folder"),
+        ("tar:~nobody-here/photos.tar", "must match existing files"),
         ("photos", "must be one of folder:"),
         ("ftp:photos", "must be one of folder:"),
         ("tfrecord:/no/such/*", "must match existing files"),
         ("tar:/no/such.tar", "must match existing files"),
         ("synthetic:many", "synthetic:COUNT"),
         ("synthetic:0", "1 to a million"),
+        pytest.param(f"synthetic:{'9' * 5000}", "at most 18 digits", id="a number too long to be one"),
+        pytest.param(f"synthetic:3,seed={'9' * 400}", "at most 18 digits", id="a seed too long for a file's name"),
         ("synthetic:5,size=0x0", "1 to 4096 pixels"),
         ("unpaired:folder:a|folder:b", "two sets"),
     ],

@@ -47,6 +47,8 @@ def test_a_set_is_streamed_once(monkeypatch):
 def test_an_unknown_set_is_named():
     with pytest.raises(InputError, match="no_such_set"):
         open_source("tfds:no_such_set")
+    with pytest.raises(InputError, match=r"cannot be loaded at version 9\.9\.9"):
+        open_source("tfds:cifar10:9.9.9")
 
 
 def test_a_set_that_cannot_be_fetched_says_what_to_do(monkeypatch, tmp_path):

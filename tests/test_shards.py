@@ -13,6 +13,12 @@ from colorize_tf.datasets.shards import records
 from colorize_tf.errors import InputError, RunError
 from colorize_tf.pipeline import evaluation_batches
 
+# What a record of ours says of its photo.
+OURS = {
+    "image/sha256": b"0" * 64, "image/format": b"jpeg", "image/height": 64, "image/width": 64,
+    "image/orientation": 1, "image/chroma": 9.0,
+}  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
@@ -33,6 +39,23 @@ def test_something_else_than_a_tar_is_answered(tmp_path, content):
     (tmp_path / "x.tar").write_bytes(content)
     with pytest.raises(InputError, match=r"uncompressed tar|must contain photos"):
         open_source(f"tar:{tmp_path}/x.tar")
+
+
+@pytest.mark.parametrize("size", ["-1", "9" * 20])
+def test_a_tar_that_lies_about_a_size_is_answered(photo_folder, tmp_path, size):
+    (photo,) = photo_folder.rglob("01.jpg")
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(photo, "true.jpg")
+        member = archive.gettarinfo(photo, "lie.jpg")
+        member.pax_headers = {"size": size}
+        with photo.open("rb") as file:
+            archive.addfile(member, file)
+    try:
+        photos = open_source(f"tar:{tmp_path}/x.tar")
+    except InputError as error:
+        assert "whole, uncompressed tar" in str(error)
+    else:
+        assert photos.names[0] == "true.jpg" and min(photos.length) > 0
 
 
 def test_packed_photos_are_the_same_photos(photo_folder, tmp_path):
@@ -103,6 +126,11 @@ def test_shards_of_others_are_read_too(photo_folder, tmp_path):
         {"image/sha256": b"x", "image/format": b"jpeg", "image/height": b"tall", "image/width": 64},
         {"image/sha256": b"x", "image/format": b"JPEG", "image/height": 4, "image/width": 4, "image/orientation": 1},
         {"image/height": None, "image/chroma": 1.5},
+        OURS | {"image/height": 1 << 40},
+        OURS | {"image/width": -64},
+        OURS | {"image/orientation": 300},
+        OURS | {"image/sha256": b"\xff" * 64},
+        OURS | {"image/chroma": float("nan")},
     ],
 )
 def test_what_others_say_of_a_photo_is_not_taken_for_ours(told, photo_folder, tmp_path):
@@ -122,6 +150,20 @@ def test_what_others_say_of_a_photo_is_not_taken_for_ours(told, photo_folder, tm
     found = open_source(f"tfrecord:{tmp_path}/other.tfrecord")
     assert found.hashes == photos.hashes
     assert (found.height, found.width, found.orientation) == (photos.height, photos.width, photos.orientation)
+
+
+def test_a_record_that_is_none_costs_no_other(photo_folder, tmp_path):
+    import tensorflow as tf
+
+    pack(open_source(f"folder:{photo_folder}"), tmp_path / "shards")
+    (shard,) = (tmp_path / "shards").iterdir()
+    whole = [record for _, record in records(str(shard))]
+    with tf.io.TFRecordWriter(str(tmp_path / "mixed.tfrecord")) as writer:
+        for record in (*whole[:3], b"\xff" * 9, *whole[3:]):
+            writer.write(record)
+    found = open_source(f"tfrecord:{tmp_path}/mixed.tfrecord")
+    assert found.count == 24
+    assert [bad.reason for bad in found.rejected] == ["a record is no tf.train.Example"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])

@@ -11,12 +11,14 @@ from tqdm import tqdm
 
 from colorize_tf.atomic import write_bytes
 from colorize_tf.datasets.cache import cache_root
-from colorize_tf.datasets.examine import Examined, RejectError, examine
+from colorize_tf.datasets.examine import LARGEST, Examined, RejectError, examine
 from colorize_tf.datasets.memory import Entry, Memory, Row
 from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected
 
 __all__ = ["examine_entries", "gather"]
+
+MOST_BYTES = 8 * LARGEST  # of a file: four channels of 16 bits, not compressed
 
 
 def examine_entries(entries: Iterable[Entry], total: int | None = None) -> Iterator[Row | Rejected]:
@@ -33,6 +35,8 @@ def examine_entries(entries: Iterable[Entry], total: int | None = None) -> Itera
             known = None
         if known is not None:
             return entry, known, False
+        if entry.length > MOST_BYTES:
+            return entry, f"larger than {MOST_BYTES >> 20} MiB", False
         try:
             result = examine(entry.read())
         except RejectError as error:

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import stat
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from colorize_tf.datasets.cache import cache_root
-from colorize_tf.datasets.examine import IMAGE_SUFFIXES, JPEG, PNG, Examined
+from colorize_tf.datasets.examine import IMAGE_SUFFIXES, JPEG, LARGEST, PNG, Examined
 from colorize_tf.datasets.index import examine_entries, gather
 from colorize_tf.datasets.memory import Entry, Memory, Row
 from colorize_tf.datasets.pack import REJECTED, Item, stream
@@ -34,6 +35,7 @@ SMALLEST = 32  # pixels of the shorter side; below it a photo is an icon
 
 Found = Iterable[Row | Rejected]
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 _FORMATS: Mapping[object, int] = {b"jpeg": JPEG, b"png": PNG}  # as our own shards name them
 
 _log = logging.getLogger(__name__)
@@ -99,7 +101,7 @@ def open_unpaired(
 
 
 def _folder(where: str) -> Found:
-    root = Path(where).expanduser().absolute()
+    root = _absolute(where)
     if not where or not root.is_dir():
         raise InputError("data", "folder: must name an existing folder", where)
     missing: list[Rejected] = []
@@ -117,6 +119,9 @@ def _folder(where: str) -> Found:
                 status = (root / path).stat()
             except OSError as error:  # a link that leads nowhere
                 missing.append(Rejected(path.as_posix(), error.strerror or "unreadable"))
+                continue
+            if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+                missing.append(Rejected(path.as_posix(), "not a file"))
                 continue
             label = path.parts[0] if classes else ""
             yield Entry(path.as_posix(), str(root / path), 0, status.st_size, status.st_mtime_ns, label)
@@ -148,14 +153,16 @@ def _tar(where: str) -> Found:
 
 
 def _members(path: str) -> Iterator[Entry]:
-    stamp = Path(path).stat().st_mtime_ns
+    status = Path(path).stat()
     try:
         with tarfile.open(path, "r:") as archive:  # uncompressed: its members are byte ranges of the file
             for member in archive:
                 file = Path(member.name)
                 if member.isfile() and file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith("."):
-                    yield Entry(member.name, path, member.offset_data, member.size, stamp)
-    except (tarfile.TarError, EOFError) as error:
+                    # Headers can say anything: what they say of bytes that are not there ends with the archive.
+                    length = max(0, min(member.size, status.st_size - member.offset_data))
+                    yield Entry(member.name, path, member.offset_data, length, status.st_mtime_ns)
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise InputError("data", "tar: must name whole, uncompressed tar archives", path) from error
 
 
@@ -183,7 +190,11 @@ def _shard(path: str) -> Found:
     foreign: list[Entry] = []
     try:
         for offset, record in records(path):
-            values = parse_example(record)
+            try:
+                values = parse_example(record)
+            except ShardError as error:  # of this record alone; where the next one begins is known
+                yield Rejected(f"{Path(path).name}@{offset}", str(error))
+                continue
             entry = _entry(path, offset, values, stamp)
             if entry is None:
                 yield Rejected(f"{Path(path).name}@{offset}", "no encoded image in the record")
@@ -209,12 +220,15 @@ def _entry(path: str, offset: int, values: Mapping[str, tuple[object, int]], sta
 
 
 def _known(values: Mapping[str, tuple[object, int]]) -> Examined | None:
-    """What our own writer found out when it examined the photo; None of a record that is not ours."""
+    """What our own writer found out when it examined the photo; None of a record that is not, or cannot be, ours."""
     names = ("sha256", "format", "height", "width", "orientation", "chroma")
     told = [values.get(f"image/{name}", (None, -1))[0] for name in names]
     if [type(value) for value in told] != [bytes, bytes, int, int, int, float] or told[1] not in _FORMATS:
         return None
-    return Examined(_text(told[0]), _FORMATS[told[1]], *told[2:])
+    known = Examined(_text(told[0]), _FORMATS[told[1]], *told[2:])
+    sides = known.height > 0 and known.width > 0 and known.height * known.width <= LARGEST
+    possible = sides and known.orientation in range(1, 9) and known.chroma >= 0
+    return known if possible and _SHA256.fullmatch(known.sha256) else None
 
 
 def _text(value: object) -> str:
@@ -222,13 +236,20 @@ def _text(value: object) -> str:
 
 
 def _matches(kind: str, pattern: str) -> list[str]:
-    whole = Path(pattern).expanduser().absolute()
+    whole = _absolute(pattern)
     # A file that is there is meant as it is named, also by a name with brackets.
     found = [str(whole)] if whole.is_file() else glob.glob(str(whole), recursive=True)  # noqa: PTH207 (absolute patterns)
     paths = sorted(path for path in found if Path(path).is_file())
     if not paths:
         raise InputError("data", f"{kind}: must match existing files", pattern)
     return paths
+
+
+def _absolute(where: str) -> Path:
+    try:
+        return Path(where).expanduser().absolute()
+    except RuntimeError:  # ~NAME of nobody here is a name like any other
+        return Path(where).absolute()
 
 
 def _kept(folder: Path, items: Callable[[], Iterable[Item]], total: int | None) -> Found:
@@ -242,9 +263,10 @@ def _kept(folder: Path, items: Callable[[], Iterable[Item]], total: int | None) 
 
 
 def _synthetic(where: str) -> Found:
-    match = re.fullmatch(r"(\d*)(?:,seed=(\d+))?(?:,size=(\d+)x(\d+))?", where)
+    match = re.fullmatch(r"(\d{0,18})(?:,seed=(\d{1,18}))?(?:,size=(\d{1,18})x(\d{1,18}))?", where)
     if not match:
-        raise InputError("data", "must be synthetic:COUNT[,seed=N][,size=HEIGHTxWIDTH]", f"synthetic:{where}")
+        rule = "must be synthetic:COUNT[,seed=N][,size=HEIGHTxWIDTH], numbers of at most 18 digits"
+        raise InputError("data", rule, f"synthetic:{where}")
     count, seed, height, width = (int(part) if part else None for part in match.groups())
     count, seed, size = 256 if count is None else count, seed or 0, SIZE if height is None else (height, width)
     if not (1 <= count <= 1_000_000 and min(size) >= 1 and max(size) <= 4096):

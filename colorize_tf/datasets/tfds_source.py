@@ -70,9 +70,9 @@ def _prepared(tfds: Any, name: str) -> Any:
     """The builder, downloaded and prepared if it is not yet."""
     try:
         builder = tfds.builder(name, data_dir=_data_dir())
-    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError("data", f"tfds: no such set ({reason[:120]})", name, "See tfds.list_builders().") from error
+    except Exception as error:  # whatever a builder makes of a name, a version, a configuration
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError("data", f"tfds: no such set ({reason[:200]})", name, "See tfds.list_builders().") from error
     try:
         builder.download_and_prepare()
     except Exception as error:  # of the network, the disk, a missing package, a set to be fetched by hand
