@@ -40,7 +40,9 @@ STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
 class DataConfig(Checked):
     """Which photos, and how they are cut."""
 
-    data: str = option("synthetic:200", "photos: folder:PATH, tfds:NAME, tfrecord:GLOB or synthetic:COUNT")
+    data: str = option(
+        "synthetic:200", "photos: folder:PATH, tar:GLOB, tfrecord:GLOB, tfds:NAME, synthetic:COUNT, or unpaired:A|B"
+    )
     batch: int = option(16, "photos per step, over all replicas together", low=1, high=1 << 16)
     limit: int | None = option(None, "use only this many training photos", low=1)
     subset: str | None = option(None, "exact split: 4000/1000 (training/validation), or 10000@80:20")
