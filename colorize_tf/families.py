@@ -125,7 +125,7 @@ class MobileConfig(Family):
     """The network that ships: MobileNetV1 encoder, 313 bins of colour, ab at half the size; takes hints."""
 
     name: str = option("mobile", "network", choices=("mobile",))
-    alpha: float = option(0.75, "width of the encoder, as MobileNetV1 counts it", low=0.01)
+    alpha: float = option(0.75, "width of the encoder, as MobileNetV1 counts it", low=1 / 32)  # of its 32 channels
     width: int = option(192, "channels of the decoder", low=1)
     # At 0 colours that no photo has would weigh infinitely much.
     balance: float = option(0.5, "how much rare colours weigh in the loss: near 0 most, 1 not", low=0.01, high=1.0)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
 
 from colorize_tf import bins
 from colorize_tf.errors import InputError
+from colorize_tf.families import MobileConfig
 from colorize_tf.models import build
 from colorize_tf.models.mobile_network import NEIGHBOURS, mixed
-from colorize_tf.models.mobilenet import load_imagenet
+from colorize_tf.models.mobilenet import load_imagenet, mobilenet
 
 SMALL = {"size": 64, "alpha": 0.25, "width": 16, "base_width": 4}
 
@@ -148,6 +152,13 @@ def test_encoder_weights_of_another_width_are_refused(mobile, tmp_path):
     np.savez(tmp_path / "flat.npz", **{"conv1/kernel": np.zeros(24, np.float32)})
     with pytest.raises(InputError, match="holds no weights of a Keras MobileNet"):
         mobile.load_encoder(tmp_path / "flat.npz")
+
+
+def test_the_narrowest_encoder_has_a_channel():
+    (least,) = (item.metadata["low"] for item in dataclasses.fields(MobileConfig) if item.name == "alpha")
+    assert mobilenet(keras.Input((32, 32, 1)), least, None)[0].shape[-1] >= 1
+    with pytest.raises(InputError, match="--alpha: must be at least"):
+        MobileConfig(name="mobile", alpha=least / 1.01)
 
 
 def test_sizes_that_cannot_be_halved_are_refused():

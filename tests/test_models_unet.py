@@ -218,6 +218,17 @@ def test_weights_that_are_not_there_are_one_line(name, weights, said, tmp_path: 
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_weights_of_another_network_of_keras_are_refused_without_further_words(tmp_path: Path, recwarn):
+    other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 3)])
+    other.save_weights(tmp_path / "w.weights.h5")
+    network = backbone("mobilenetv1", 32)
+    before = weights_of(network)
+    with pytest.raises(InputError, match="--encoder-weights: must be weights of MobileNet"):
+        backbones.load_weights(network, "mobilenetv1", tmp_path / "w.weights.h5")
+    assert not [str(told.message) for told in recwarn if issubclass(told.category, UserWarning)]
+    assert not changed(before, weights_of(network))
+
+
 def test_the_command_gives_the_encoder_its_weights_and_can_freeze_it(tmp_path: Path):
     np.savez(tmp_path / "w.npz", **(arrays := random_resnet18(4)))
     words = ["--preset", "unet", "--smoke", "--encoder-weights", str(tmp_path / "w.npz"), "--epochs", "1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -118,7 +120,10 @@ def load_weights(network: keras.Model, name: str, weights: str | Path) -> None:
         load_named(network, read_arrays(weights), weights)
         return
     try:
-        taught = make(include_top=False, weights=str(weights), input_shape=(None, None, 3), **_options(row))
+        # Keras tells of a download on stdout, and warns of each layer that a wrong file has not before it refuses it.
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            taught = make(include_top=False, weights=str(weights), input_shape=(None, None, 3), **_options(row))
     except Exception as error:  # whatever the reader of a file, or the way to a server, raises
         if weights == "imagenet":
             raise RunError(f"--encoder-weights imagenet: not to be had: {shorten(str(error), 120)}") from None
