@@ -1,5 +1,6 @@
 """The one-file example for small boards does what the product does, with numpy, Pillow and a runtime alone."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorize_tf.edge.card import read_model
 from colorize_tf.edge.network import Options
 from colorize_tf.edge.provenance import SOURCE_TYPE
 from colorize_tf.edge.space import SRGB
@@ -61,10 +63,18 @@ def test_the_example_needs_the_package_no_more_than_a_board_has_it():
 def test_the_example_says_what_is_wrong(tmp_path):
     bad, photo = tmp_path / "bad.tflite", ROOT / "tests" / "golden" / "gray.png"
     bad.write_bytes(bytes(100))
+    huge = tmp_path / "huge.png"
+    Image.new("1", (20_000, 9_000)).save(huge)
+    odd, whole = tmp_path / "odd.tflite", (MODELS / "tiny.tflite").read_bytes()
+    _, card = read_model(MODELS / "tiny.tflite")
+    content = whole.replace(b'"ab_scale"', b'"ab_scull"').replace(card.sha256.encode(), b"0" * 64)
+    odd.write_bytes(content.replace(b"0" * 64, hashlib.sha256(content).hexdigest().encode()))
     cut = tmp_path / "cut.tflite"
     cut.write_bytes((MODELS / "tiny.tflite").read_bytes()[:-100])
     for words, said in (
         ((bad, "a", "b"), "not a model exported by colorize_tf"),
+        ((MODELS / "tiny.tflite", huge, tmp_path / "b.png"), "DecompressionBombError"),
+        ((odd, photo, tmp_path / "b.png"), "KeyError: 'ab_scale'"),
         ((cut, photo, tmp_path / "b.png"), "does not match the checksum"),
         ((MODELS / "tiny.tflite", tmp_path / "none.png", tmp_path / "b.png"), "No such file"),
         ((MODELS / "tiny.tflite", bad, tmp_path / "b.png"), "cannot identify image file"),
@@ -74,5 +84,5 @@ def test_the_example_says_what_is_wrong(tmp_path):
         result = run(*words)
         assert (result.returncode, "Traceback" in result.stderr) == (1, False)
         assert said in result.stderr.splitlines()[-1]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tflite", "cut.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tflite", "cut.tflite", "huge.png", "odd.tflite"]
     assert run().returncode == 1

@@ -176,5 +176,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         main(*sys.argv[1:])
-    except (OSError, ValueError) as error:  # no such file, no photo, no format of this name, no network
-        sys.exit(f"error: {error}")
+    except Exception as error:  # photos and cards may hold anything, and what reads them raises whatever it likes
+        sys.exit(f"error: {type(error).__name__}: {' '.join(str(error).split())}")
