@@ -141,7 +141,8 @@ def _elsewhere(
     try:
         if runtime == "tensorflow":  # this process has loaded TensorFlow already, a new one would take seconds to
             some = [scene.inputs for scene in scenes[:ELSEWHERE]]
-            answers, measured = probe.probe(runtime, str(folder / MODEL), some)
+            answers: list[np.ndarray] = []
+            measured = probe.probe(runtime, str(folder / MODEL), some, answers.append)
         else:
             answers, measured = _in_child(python, runtime, folder, "some.npz", threads=1, seconds=0.0)
     except (RuntimeError, ValueError) as error:

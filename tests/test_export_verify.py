@@ -21,6 +21,7 @@ from colorize_tf.export.recipes import RECIPES
 from colorize_tf.export.report import listing
 from colorize_tf.export.scenes import Scene
 
+MODELS = Path(__file__).parent / "golden" / "models"
 SIDE = 32
 KERNEL = np.array([[[[0.9, -0.6]]]], np.float32)  # ab = 0.9 (L - 40), -0.6 (L - 40)
 
@@ -136,6 +137,15 @@ def test_a_file_that_does_not_load_is_one_line(honest: bytes, scenes: list[Scene
     graph.model.operatorCodes[0].version = 99
     said = failures(graph.pack(), scenes, wanted)
     assert said.startswith("does not run") and "version" in said and "\n" not in said
+
+
+def test_the_answers_are_not_memory_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / verify.MODEL).write_bytes((MODELS / "tiny.tflite").read_bytes())
+    inputs = {"luma": (1, 512, 512, 1), "hints": (1, 512, 512, 3), "vivid": (1,)}
+    one = Scene("gray", np.zeros(0), {name: np.zeros(shape, np.float32) for name, shape in inputs.items()})
+    few, many = (verify.run_alone(tmp_path, [one] * count) for count in (1, 16))
+    assert len(many[0]) == 16 and all((answer == few[0][0]).all() for answer in many[0])
+    assert many[1]["peak_bytes"] < few[1]["peak_bytes"] + 4 * few[0][0].nbytes
 
 
 def test_each_bound_is_its_own() -> None:
