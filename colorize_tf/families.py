@@ -254,7 +254,7 @@ class SCGANConfig(PowerOfTwo):
 
     name: str = option("scgan", "network", choices=("scgan",))
     base_width: int = option(64, "channels of the outermost layers; deeper ones have up to 8 times as many", low=1)
-    gan_loss: str = option("lsgan", "adversarial loss", choices=GAN_LOSSES)
+    gan_loss: str = option("wgan-gp", "adversarial loss", choices=("wgan-gp", *GAN_LOSSES))
     l1_weight: float = option(1.0, "weight of the L1 loss of the colours", low=0.0)
     attention_weight: float = option(0.5, "weight of that of salient colours, and of saliency itself", low=0.0)
     gan_weight: float = option(0.05, "weight of the adversarial loss", low=0.0)

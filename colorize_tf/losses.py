@@ -15,6 +15,7 @@ from colorize_tf.errors import InputError
 __all__ = [
     "GAN_LOSSES",
     "AdversarialLoss",
+    "CriticLoss",
     "GanLoss",
     "binary_cross_entropy",
     "hinge",
@@ -109,6 +110,29 @@ class AdversarialLoss:
         if self.kind == "vanilla":
             return binary_cross_entropy(scores, 1.0)
         return least_squares(scores, 1.0) if self.kind == "lsgan" else -ops.mean(_float32(scores))
+
+
+@dataclass(frozen=True)
+class CriticLoss:
+    """The two players' losses of a Wasserstein GAN (Arjovsky et al. 2017): scores as they are, the higher the truer.
+
+    The critic must not be steep; who trains it adds `penalty` times the squared difference of its slope from 1, between
+    true pictures and made ones (Gulrajani et al. 2017, arXiv:1704.00028).
+    """
+
+    penalty: float = 10.0
+
+    def real(self, scores: Tensor) -> Tensor:
+        """The critic's scores [...] of real pictures -> its loss, float32 scalar."""
+        return -ops.mean(_float32(scores))
+
+    def fake(self, scores: Tensor) -> Tensor:
+        """The critic's scores [...] of generated pictures -> its loss, float32 scalar."""
+        return ops.mean(_float32(scores))
+
+    def generator(self, scores: Tensor) -> Tensor:
+        """The critic's scores [...] of generated pictures -> the generator's loss, float32 scalar."""
+        return -ops.mean(_float32(scores))
 
 
 def _float32(x: Tensor) -> Tensor:

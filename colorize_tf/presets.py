@@ -184,7 +184,7 @@ PRESETS: dict[str, Preset] = {
             "scgan",
             "colour and saliency together",
             train={"pretrain_epochs": 40, "epochs": 60},
-            small={"model": {"gan_weight": 0.005}},
+            small={"model": {"gan_weight": 0.005, "gan_loss": "lsgan"}},
         ),
         _presets(
             "eccv16",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from colorize_tf.losses import AdversarialLoss, l1
+from colorize_tf.losses import AdversarialLoss, CriticLoss, l1
 from colorize_tf.models.learner import Learner
 
 __all__ = ["ConditionalGan"]
@@ -31,9 +31,10 @@ class ConditionalGan(Learner):
 
     phases: ClassVar[tuple[str, ...]] = ("l1", "warmup", "gan")
     logged: ClassVar[tuple[str, ...]] = ("g_loss", "g_gan", "g_l1", "d_loss")
-    discriminator_loss_weight: ClassVar[float] = 0.5  # the mean of real and fake
+    discriminator_loss_weight: float = 0.5  # the mean of real and fake
     discriminator: keras.Model
-    adversarial_loss: AdversarialLoss
+    adversarial_loss: AdversarialLoss | CriticLoss
+    penalty_seed: keras.random.SeedGenerator  # where there is a critic
     l1_weight: float
     gan_weight: float = 1.0  # of the adversarial loss in the generator's
 
@@ -85,10 +86,25 @@ class ConditionalGan(Learner):
         judge = self.adversarial_loss
         fooled = self.gan_weight * _mean(judge.generator, on_fake)
         told_apart = _mean(judge.real, on_real) + _mean(judge.fake, on_fake)
-        return {
-            "g_loss": fooled + distance, "g_gan": fooled, **losses,
-            "d_loss": self.discriminator_loss_weight * told_apart,
-        }  # fmt: skip
+        d_loss = self.discriminator_loss_weight * told_apart
+        if training and isinstance(judge, CriticLoss):
+            d_loss += judge.penalty * self._steepness(gray, ops.cast(y, "float32"), shown)
+        return {"g_loss": fooled + distance, "g_gan": fooled, **losses, "d_loss": d_loss}
+
+    def _steepness(self, gray: Tensor, true: Tensor, shown: Tensor) -> Tensor:
+        """How far the discriminator's slope is from 1, somewhere between true and painted colours: mean square."""
+        import tensorflow as tf
+
+        share = keras.random.uniform((ops.shape(true)[0], 1, 1, 1), seed=self.penalty_seed)
+        between = ops.stop_gradient(share * true + (1.0 - share) * shown)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(between)
+            scores = self.discriminator(ops.concatenate([gray, between], axis=-1), training=True)
+            ends = [ops.sum(one) for one in (scores if isinstance(scores, list) else [scores])]
+        slopes = [tape.gradient(end, between) for end in ends]
+        # A root has no finite slope at 0.
+        lengths = [ops.sqrt(ops.sum(ops.square(slope), axis=(1, 2, 3)) + 1e-12) for slope in slopes]
+        return sum(ops.mean(ops.square(length - 1.0)) for length in lengths) / len(lengths)
 
 
 def _mean(loss: Callable[[Tensor], Tensor], scores: Tensor | list[Tensor]) -> Tensor:

@@ -3,29 +3,30 @@
 A second end predicts the saliency of the picture, and what is salient is weighed and judged once more by itself. The
 authors' saliency comes from a trained detector; here it is that of Achanta et al. 2009, which needs no training.
 
-The published loss also has the difference of features of a taught VGG-16, and the critic of a Wasserstein GAN with a
-gradient penalty. Neither is here: L1 stands for the first, least squares (or `gan_loss`) for the second, which keeps
-the step that all conditional GANs share. The branch of global features learns with the rest; theirs was taught before.
+The published loss also has the difference of features of a taught VGG-16, which is not here: L1 stands for it. The
+branch of global features learns with the rest; theirs was taught before.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import keras
 from keras import layers, ops
 
 from colorize_tf import colorspace
 from colorize_tf.errors import InputError
-from colorize_tf.losses import AdversarialLoss, GanLoss, l1
+from colorize_tf.losses import AdversarialLoss, CriticLoss, l1
 from colorize_tf.models.adversarial import ConditionalGan
-from colorize_tf.models.blocks import Blocks
+from colorize_tf.models.blocks import Blocks, choice
 from colorize_tf.models.learner import LabView
 from colorize_tf.models.pix2pix import patch_discriminator
 
 __all__ = ["SCGAN", "saliency", "scgan_generator"]
 
 Tensor = Any
+ScganLoss = Literal["wgan-gp", "vanilla", "lsgan", "hinge"]
+LOSSES: tuple[str, ...] = get_args(ScganLoss)
 
 VGG = (2, 2, 3, 3, 4)  # convolutions of the global features' stages, the last of each of stride 2
 SALIENCY_LEVELS = (1, 2, 3)  # of the decoder, from a half to an eighth of the size, that saliency is read from
@@ -138,7 +139,7 @@ class SCGAN(LabView, ConditionalGan):
     Args:
         size: side S of the square pictures, a power of two from 32.
         base_width: filters of the outermost convolutions of all networks; deeper ones have up to 8 times as many.
-        gan_loss: "lsgan", "vanilla" or "hinge".
+        gan_loss: "wgan-gp", whose judges are critics with a penalty on their slope, "lsgan", "vanilla" or "hinge".
         l1_weight: of the mean absolute difference of the colours.
         attention_weight: of that of the salient colours, and of the saliency itself.
         gan_weight: of the adversarial loss.
@@ -151,7 +152,7 @@ class SCGAN(LabView, ConditionalGan):
         *,
         size: int = 256,
         base_width: int = 64,
-        gan_loss: GanLoss = "lsgan",
+        gan_loss: ScganLoss = "wgan-gp",
         l1_weight: float = 1.0,
         attention_weight: float = 0.5,
         gan_weight: float = 0.05,
@@ -162,7 +163,11 @@ class SCGAN(LabView, ConditionalGan):
             raise InputError("base_width", "must be at least 1", base_width)
         self.size, self.base_width, self.gan_loss = size, base_width, gan_loss
         self.l1_weight, self.attention_weight, self.gan_weight = l1_weight, attention_weight, gan_weight
-        self.adversarial_loss = AdversarialLoss(gan_loss)
+        if choice("gan_loss", gan_loss, LOSSES) == "wgan-gp":
+            self.adversarial_loss, self.discriminator_loss_weight = CriticLoss(), 1.0
+            self.penalty_seed = keras.random.SeedGenerator(1)
+        else:
+            self.adversarial_loss = AdversarialLoss(gan_loss)
         blocks = Blocks(dtype=self.dtype_policy)
         self.generator = scgan_generator(size, self.channels, base_width, blocks)
         self.discriminator = hierarchical_discriminator(size, self.channels, base_width, blocks)
