@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,7 +37,8 @@ from colorize_tf.colorspace import (
     luma_to_gray,
     rgb_to_lab,
 )
-from colorize_tf.datasets.readable import read_each
+from colorize_tf.datasets.readable import first_line, read_each
+from colorize_tf.errors import RunError
 from colorize_tf.metrics import psnr, ssim
 
 __all__ = ["History", "Painter", "Progress", "Quality", "Samples", "SpecklePainter", "TensorBoard", "attending"]
@@ -168,19 +169,36 @@ class TensorBoard(keras.callbacks.Callback):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.writer = tf.summary.create_file_writer(os.fsencode(folder))
+        self.folder = folder
+        self.writer: Any = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        with self._writing():  # not before: until then the folder may be another run's
+            self.writer = tf.summary.create_file_writer(os.fsencode(self.folder))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         summary = tf.compat.v1.Summary()  # tf.summary.scalar would import tensorboard
         for name, value in (logs or {}).items():
             if isinstance(value, (int, float)):
                 summary.value.add(tag=name, simple_value=value)
-        with self.writer.as_default():
+        with self._writing(), self.writer.as_default():
             tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=epoch + 1)
-        self.writer.flush()
+            self.writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self.writer.close()
+        if self.writer is not None:
+            with suppress(tf.errors.OpError):  # each epoch was flushed, and failed then if it was to fail
+                self.writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError as error:
+            rule = f"events could not be written: {first_line(error)}"
+            raise RunError(
+                f"{self.folder}: {rule}. Checkpoints are intact; --resume --no-tensorboard goes on"
+            ) from error
 
 
 class Progress(keras.callbacks.Callback):

@@ -4,6 +4,8 @@ import csv
 import io
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +106,11 @@ def test_history_rewrites_its_files_from_the_rows(tmp_path: Path):
 def test_tensorboard_reads_what_was_written(tmp_path: Path):
     folder = tmp_path / "no unicode \udcff"
     board = TensorBoard(folder)
+    assert not folder.exists()  # the run folder may be emptied before the training begins
+    board.on_train_begin()
     for epoch in range(2):
         board.on_epoch_end(epoch, {"g_l1": 0.5 + epoch, "phase": "gan"})
+    board.on_train_end()
     events = [
         tf.compat.v1.Event.FromString(record.numpy())
         for path in folder.glob("events*")
@@ -113,6 +118,28 @@ def test_tensorboard_reads_what_was_written(tmp_path: Path):
     ]
     found = [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
     assert found == [(1, "g_l1", 0.5), (2, "g_l1", 1.5)]
+
+
+def test_a_disk_too_full_for_tensorboard_is_one_clear_error(tmp_path: Path):
+    """In a process of its own: the limit on the size of files would be this one's to the end."""
+    script = """if True:
+        import resource, sys
+        from pathlib import Path
+        from colorize_tf.callbacks import TensorBoard
+        from colorize_tf.errors import RunError
+        board = TensorBoard(Path(sys.argv[1]))
+        try:
+            board.on_train_begin()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (120, 120))
+            board.on_epoch_end(0, {"g_l1": 0.5, "g_gan": 0.5, "d_loss": 0.5})
+        except RunError as error:
+            print(error)
+        board.on_train_end()
+    """
+    words = [sys.executable, "-c", script, str(tmp_path / "board")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout.startswith(f"{tmp_path / 'board'}: events could not be written: ")
+    assert done.stdout.count("\n") == 1 and "memory" not in done.stdout
 
 
 class Terminal(io.StringIO):
