@@ -88,9 +88,9 @@ class NanGuard:
     def _ended(self, what: str, last: Outcome) -> RunError:
         epoch, total_steps, batch, logs, _ = last
         losses = ", ".join(f"{name}={float(value):g}" for name, value in logs.items())
-        where = self._save(batch, total_steps) if self.devices.chief else "on the chief"
+        where = self._save(batch, total_steps) if self.devices.chief else "is on the chief"
         return RunError(
-            f"training: {what} epoch {epoch + 1}, step {total_steps}: {losses}. The batch is {where}; "
+            f"training: {what} epoch {epoch + 1}, step {total_steps}: {losses}. The batch {where}; "
             "--resume goes on from the last checkpoint. Try --precision float32, or a new run with a lower "
             "--learning-rate"
         )
@@ -101,9 +101,12 @@ class NanGuard:
             for part in batch
         ]
         path = self.run / f"nan-step-{total_steps:08d}.npz"
-        with atomic_path(path) as temporary:
-            np.savez(temporary, **dict(zip(("x", "y"), parts, strict=False)))
-        return str(path)
+        try:
+            with atomic_path(path) as temporary:
+                np.savez(temporary, **dict(zip(("x", "y"), parts, strict=False)))
+        except OSError as error:  # that the loss is not finite matters more
+            return f"could not be saved ({error.strerror})"
+        return f"is {path}"
 
 
 class Clock:

@@ -91,6 +91,13 @@ def test_nan_is_found_with_its_own_batch(guard: NanGuard, tmp_path: Path):
         assert (saved["x"] == 2).all()
 
 
+def test_nan_is_told_also_where_its_batch_cannot_be_saved(guard: NanGuard, tmp_path: Path):
+    guard.run = tmp_path / "gone"
+    look(guard, 1, float("nan"))
+    with pytest.raises(RunError, match=r"g_l1=nan\. The batch could not be saved \(No such file or directory\)"):
+        guard.settle()
+
+
 def test_nan_is_found_before_anything_is_saved(guard: NanGuard):
     look(guard, 1, float("inf"))
     with pytest.raises(RunError, match="step 1: g_l1=inf"):
