@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from colorize_tf.errors import InputError, RunError
 
 __all__ = ["Devices", "open_devices"]
 
-_HOST = re.compile(r"\S+:\d+")
+_HOST = re.compile(r"\S+:\d{1,5}")
+_ANSWER = 20.0  # seconds within which a TPU's machine takes a connection; TensorFlow would wait for ever
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def _multiworker(_: TrainConfig) -> Devices:
         print(f"waiting for {workers} workers", file=sys.stderr)
     try:
         return Devices(tf.distribute.MultiWorkerMirroredStrategy(), worker=index, workers=workers)
-    except tf.errors.OpError as error:  # the port is taken, or this machine is not the one that is named
+    # The port is taken, this machine is not the one that is named, or the cluster has parts that this strategy has not.
+    except (tf.errors.OpError, ValueError) as error:
         raise RunError(f"TF_CONFIG: this worker could not be started: {first_line(error)}") from error
 
 
@@ -121,13 +124,15 @@ def _cluster(text: str | None) -> tuple[int, int]:
     try:
         content = json.loads(text)
         chiefs, workers = (content["cluster"].get(kind, []) for kind in ("chief", "worker"))
-        kind, index = content["task"]["type"], int(content["task"]["index"])
+        kind, index = content["task"]["type"], int(str(content["task"]["index"]))
         rank = index if kind == "chief" else len(chiefs) + index
         if kind not in ("chief", "worker") or not 0 <= index < len({"chief": chiefs, "worker": workers}[kind]):
             raise ValueError
         if not all(isinstance(hosts, list) and all(map(_HOST.fullmatch, hosts)) for hosts in (chiefs, workers)):
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+        if len({*chiefs, *workers}) < len(chiefs) + len(workers):  # two would wait for each other at one address
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError("TF_CONFIG", "must name the workers and this one's task among them", text, example) from None
     return len(chiefs) + len(workers), rank
 
@@ -138,12 +143,19 @@ def _tpu(train: TrainConfig) -> Devices:
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=train.tpu)
         if train.tpu != "local":
+            _reach(resolver.master())
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except Exception as error:  # the resolver raises whatever its transport raises
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RunError(f"--tpu {train.tpu}: no TPU could be opened: {reason[:200]}") from error
     return Devices(tf.distribute.TPUStrategy(resolver))
+
+
+def _reach(address: str) -> None:
+    """Raises an OSError if nobody takes connections at `address`, grpc://HOST:PORT; others are not for us to try."""
+    if found := re.fullmatch(r"grpc://\[?([^/]+?)\]?:(\d{1,5})", address):
+        socket.create_connection((found[1], int(found[2])), timeout=_ANSWER).close()
 
 
 _OPENERS = {"one": _one, "mirrored": _mirrored, "multiworker": _multiworker, "tpu": _tpu}

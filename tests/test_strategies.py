@@ -127,6 +127,11 @@ def test_batch_that_replicas_cannot_share_is_one_clear_error():
         '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": Infinity}}',
+        '{"cluster": {"worker": ["a:1", "a:2"]}, "task": {"type": "worker", "index": 0.5}}',
+        '{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1234567"]}, "task": {"type": "worker", "index": 0}}',
+        pytest.param("[" * 100_000, id="nested too deep"),
     ],
 )
 def test_wrong_tf_config_is_one_clear_error(text: str, monkeypatch: pytest.MonkeyPatch):
@@ -151,6 +156,15 @@ def test_missing_tpu_is_one_clear_error():
     with pytest.raises(RunError, match="--tpu nowhere: no TPU could be opened: ") as caught:
         open_devices(TrainConfig(strategy="tpu", tpu="nowhere"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_tpu_that_does_not_answer_is_one_clear_error():
+    """TensorFlow itself would try for ever."""
+    with socket.socket() as nobody:  # bound, so that nobody else takes it, and not listening
+        nobody.bind(("127.0.0.1", 0))
+        address = f"grpc://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(RunError, match=r"no TPU could be opened: .*refused"):
+            open_devices(TrainConfig(strategy="tpu", tpu=address))
 
 
 def test_float16_is_refused_on_a_tpu():
