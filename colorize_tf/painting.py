@@ -68,9 +68,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     for path in tqdm(given.photos, unit="photo", file=sys.stderr, disable=None):
         try:
             for number, target in enumerate(targets[path]):
+                raw = number == len(tags)  # the first picture, before it has the photo's own luma
                 if isinstance(painter, RunColorizer):
-                    painter.seed = given.seed + number
-                _colorize_file(painter, path, target, raw=translates or number == len(tags))
+                    painter.seed = given.seed + (0 if raw else number)
+                _colorize_file(painter, path, target, raw=translates or raw)
                 tqdm.write(str(target), file=sys.stdout)
         except InputError as error:
             if len(given.photos) == 1:

@@ -54,7 +54,7 @@ def lab_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def noisy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("runs") / "noisy", "pix2pix-lab", noise="dropout")
+    return make_run(tmp_path_factory.mktemp("runs") / "noisy", "pix2pix-rgb", noise="dropout")
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +195,12 @@ def test_samples_differ_and_come_again(noisy_run: Path, photo: Path, tmp_path: P
     assert not np.array_equal(first, second)
     assert not np.array_equal(second, third)
     assert np.array_equal(third, pixels(tmp_path / "two" / names[2]))
+
+
+def test_raw_is_the_first_sample_before_it_has_the_photos_luma(noisy_run: Path, photo: Path, tmp_path: Path) -> None:
+    assert main([str(noisy_run), str(photo), "--out", str(tmp_path), "--samples", "2", "--raw", "--seed", "5"]) == 0
+    raw = RunColorizer(load_run(noisy_run), seed=5).raw(pixels(photo)[..., 0])
+    assert np.array_equal(pixels(tmp_path / "photo.raw.png"), raw)
 
 
 def test_a_bad_photo_is_reported_and_the_rest_goes_on(
