@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from colorize_tf.errors import InputError
+from colorize_tf.errors import InputError, shorten
 from colorize_tf.frechet import Distance, of_few
 
 __all__ = [
@@ -151,7 +151,8 @@ def markdown_table(summaries: Sequence[Summary], titles: Mapping[str, str] | Non
     for summary in summaries:
         found = {**summary.statistics, "frechet": summary.frechet}
         cells = [_cell(found[key], column) for key, column in columns.items()]
-        lines.append(f"| {summary.colorizer.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |")
+        name = shorten(summary.colorizer).replace("|", r"\|")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -73,8 +73,8 @@ def test_what_a_network_judged_has_a_column_of_its_own_name() -> None:
 
 
 def test_a_name_cannot_break_the_table() -> None:
-    table = markdown_table(summarize([replace(ROW, colorizer="a|b")]))
-    assert r"| a\|b |" in table
+    table = markdown_table(summarize([replace(ROW, colorizer="a|b\nc")]))
+    assert r"| a\|b c |" in table
 
 
 def test_csv_reads_back() -> None:
