@@ -129,6 +129,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     """Loads inference weights into a built `model`; a file of another architecture is one clear InputError."""
     if not path.is_file():
         raise InputError("checkpoint", "has no weights", str(path))
+    if not path.name.endswith(".weights.h5"):  # by its name Keras tells the formats apart
+        raise InputError("checkpoint", "must be a run folder, one of its checkpoints, or a .weights.h5 file", str(path))
     try:
         with warnings.catch_warnings():  # Keras warns of layers without weights before it raises; the error says it all
             warnings.filterwarnings("error", "Skipping nested container", UserWarning)

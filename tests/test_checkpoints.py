@@ -150,6 +150,11 @@ def test_run_without_weights_is_one_clear_error(tmp_path: Path):
         checkpoints.weights_of(tmp_path)
 
 
+def test_a_file_that_holds_no_weights_is_one_clear_error(model: keras.Model):
+    with pytest.raises(InputError, match=r"must be a run folder, one of its checkpoints, or a \.weights\.h5 file"):
+        checkpoints.load_weights(model, checkpoints.weights_of(Path(__file__)))
+
+
 @pytest.mark.parametrize(
     "other",
     [
