@@ -74,8 +74,14 @@ def _resumed(out: Path, preset: str | None, smoke: bool, values: dict[str, Any])
             before, now = getattr(saved.parts()[group], item.name), getattr(part, item.name)
             if before != now and not item.metadata["may_change"]:
                 remedy = "Leave it out, or start a new run with --init-from."
-                raise InputError(flag_of(item.name), f"cannot change on --resume; the run has {before}", now, remedy)
+                rule = f"cannot change on --resume; the run has {_given(before)}"
+                raise InputError(flag_of(item.name), rule, _given(now), remedy)
     return wanted
+
+
+def _given(value: Any) -> str:
+    """A value as it is written on the command line."""
+    return " ".join(value) if isinstance(value, tuple) and value else _show(value)
 
 
 def _smoke_values(saved: RunConfig) -> dict[str, Any]:

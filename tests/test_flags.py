@@ -111,3 +111,9 @@ def test_resume_refuses_what_would_make_it_another_run(words: str, tmp_path: Pat
     save_config(PRESETS["pix2pix-lab"].config, tmp_path / "config.json")
     with pytest.raises(InputError, match="cannot change on --resume"):
         parse(["--resume", "--out", str(tmp_path), *words.split()])
+
+
+def test_values_are_told_as_they_would_be_written(tmp_path: Path):
+    save_config(PRESETS["pix2pix-lab"].config, tmp_path / "config.json")
+    with pytest.raises(InputError, match=r"the run has none\. Received: generator/down\* generator/up0\."):
+        parse(["--resume", "--out", str(tmp_path), "--freeze", "generator/down*", "generator/up0"])
