@@ -12,9 +12,10 @@ from typing import Any
 from tqdm import tqdm
 
 from colorize_tf.edge.card import Card, read_model
+from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, RunError, command_line, shorten
 from colorize_tf.parsing import Parser
-from colorize_tf.quiet import hushed
+from colorize_tf.quiet import hushed, load_tensorflow
 
 __all__ = ["main"]
 
@@ -48,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     models = {path: read_model(path) for path in given.models}
     found = {path: {**card.verification, "quality": card.metrics} for path, (_, card) in models.items()}
     if given.data is not None:
+        with hushed():
+            for path in models:
+                TfliteColorizer(path, threads=1, twin=False)  # says what is wrong with a file in its own words
         for path in tqdm(models, desc="measuring", unit="file", disable=None):
             found[path].update(_measured(*models[path], given.data, given.photos))
     rows = [_row(path, card, found[path]) for path, (_, card) in models.items()]
@@ -57,13 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, Any]:
     """A file and photos -> its latency and quality on this machine."""
+    load_tensorflow()  # which decodes photos that are new
     from colorize_tf.datasets import open_source
 
     from .scenes import Intake, make_scenes
     from .verify import MODEL, run_alone, score
 
-    if card.kind != "colorize":
-        raise InputError("MODEL", "must be one that colorizes", card.kind)
     inputs = ("luma", *(name for name in ("hints", "vivid") if getattr(card, name)))
     size = None if card.height is None or card.width is None else (card.height, card.width)
     photos = open_source(spec).take(count)

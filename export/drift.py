@@ -11,7 +11,7 @@ from PIL import Image
 from colorize_tf.colorspace import AB_RANGE, gamut_clip, lab_to_rgb, rgb_to_lab
 from colorize_tf.metrics import psnr
 
-__all__ = ["Drift", "measure_drift", "measure_rgb_drift", "picture"]
+__all__ = ["IDENTICAL", "Drift", "measure_drift", "measure_rgb_drift", "picture"]
 
 IDENTICAL = 100.0  # dB, said of equal pictures: a mean over infinities would tell nothing
 GRAY = 1.0  # Lab units: a network whose mean chroma is below paints nothing that could be lost

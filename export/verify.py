@@ -19,7 +19,7 @@ from colorize_tf import metrics
 from colorize_tf.errors import shorten
 
 from . import probe
-from .drift import Drift, measure_drift, measure_rgb_drift, picture
+from .drift import IDENTICAL, Drift, measure_drift, measure_rgb_drift, picture
 from .flatbuffer import defects
 from .recipes import CHROMA_TOLERANCE, Recipe
 from .report import Report, Verdict
@@ -92,12 +92,21 @@ def drift_of(scenes: Sequence[Scene], wanted: Sequence[np.ndarray], answers: Seq
 
 
 def score(scenes: Sequence[Scene], answers: Sequence[np.ndarray]) -> dict[str, float]:
-    """Photos and a file's ab for each -> the mean of each measure of its pictures against the truth."""
+    """Photos and a file's ab for each -> the mean of each measure of its pictures against the truth.
+
+    A measure that says nothing of any of them, as that of edges of colour where all is gray, is not there: cards are
+    JSON, which has no such number.
+    """
     rows = [
         metrics.measure(scene.truth, picture(scene.inputs["luma"], answer))
         for scene, answer in zip(scenes, answers, strict=True)
     ]
-    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
+    known = {name: [row[name] for row in rows if not np.isnan(row[name])] for name in rows[0]}
+    return {
+        name: float(np.mean([IDENTICAL if np.isinf(value) else value for value in values]))
+        for name, values in known.items()
+        if values
+    }
 
 
 def broken_bounds(drift: Drift, recipe: Recipe) -> list[str]:

@@ -150,6 +150,13 @@ def test_compare_shows_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert rows[1][0].endswith("odd name.tflite")
 
 
+def test_compare_measures_no_file_whose_card_lies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content, card = read_model(ROOT / "tests" / "golden" / "models" / "tiny.tflite")
+    for changes, said in (({"hints": False}, "its card states inputs"), ({"kind": "translate"}, "must be a colorizer")):
+        write_model(tmp_path / "liar.tflite", content, replace(card, **changes))
+        assert said in refused(capsys, "compare", tmp_path / "liar.tflite", "--data", "synthetic:3")
+
+
 def test_compare_measures_anew_on_photos(exported: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     path = exported["static_wi8_ai8"]
     assert main(["compare", str(path), "--data", "synthetic:3", "--json"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -137,6 +138,15 @@ def test_a_file_that_does_not_load_is_one_line(honest: bytes, scenes: list[Scene
     graph.model.operatorCodes[0].version = 99
     said = failures(graph.pack(), scenes, wanted)
     assert said.startswith("does not run") and "version" in said and "\n" not in said
+
+
+def test_measures_that_say_nothing_are_left_out_of_the_card(scenes: list[Scene], wanted: list[np.ndarray]) -> None:
+    luma, ab = np.full((1, SIDE, SIDE, 1), 50, np.float32), np.zeros((1, SIDE, SIDE, 2), np.float32)
+    quality = verify.score([Scene("even", picture(luma, ab), {"luma": luma})] * 2, [ab] * 2)
+    assert quality["psnr"] == 100.0 and quality["ssim"] == pytest.approx(1.0)
+    assert "edge_error" not in quality
+    assert "edge_error" in verify.score(scenes, wanted)
+    json.dumps(quality, allow_nan=False)
 
 
 def test_the_answers_are_not_memory_of_the_file(tmp_path: Path) -> None:
