@@ -27,7 +27,7 @@ from colorize_tf.study.__main__ import main, parser
 from colorize_tf.study.plan import EPOCHS, MODELS, NEVER, entries, left_out, phases, train_command
 from colorize_tf.study.results import best, record
 from colorize_tf.study.steps import StepFailed, Steps, commit
-from colorize_tf.study.study import Study
+from colorize_tf.study.study import Settings, Study
 from colorize_tf.study.training import Budget, check_begun, train, trained
 
 # === Rows ===
@@ -400,6 +400,19 @@ def test_an_evaluation_of_earlier_weights_is_no_result(tmp_path: Path) -> None:
     assert found["gain"]["mean"] == 1.5 and found["passes"] == 30 * 4 / 16
     steps.note("evaluate", ["python"], done=True, of=20)  # the training has gone on since
     assert "metrics" not in record(entry, work, run, photos=16, batch=4, failure=None)
+
+
+def test_a_row_without_its_sets_keeps_what_was_known_of_it(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "runs" / "cyclegan" / "checkpoints" / "step-00000030"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "progress.json").write_text('{"epoch": 3, "total_steps": 30, "seconds": 9.0, "rows": []}')
+    settings = Settings(tmp_path, "synthetic:20", None, [], Budget(minutes=1), "best", [], None)
+    study = Study(entries(["cyclegan"], []), settings)
+    (row,) = study._collect("", {"cyclegan": "needs two sets"})
+    assert row["failure"] == "needs two sets" and "passes" not in row  # of photos that nobody has counted
+    known = {**row, "passes": 0.25, "failure": None}
+    (tmp_path / "results.json").write_text(json.dumps({"rows": [known]}))
+    assert study._collect("", {"cyclegan": "needs two sets"}) == [{**known, "failure": "needs two sets"}]
 
 
 # === Command ===

@@ -55,7 +55,7 @@ class Study:
     def check(self) -> None:
         """Finds wrong options, missing photos and rows that began otherwise before anything is trained."""
         check_out_folder(self.settings.out)
-        self._failures()
+        self._on_record()
         kept: set[tuple[object, ...]] = set()
         for entry in self.rows:
             if self._absent(entry) is not None:
@@ -131,12 +131,14 @@ class Study:
     def _collect(self, command: str, failures: Mapping[str, str | None]) -> list[dict[str, Any]]:
         """Writes results.json from what lies in the folder; `failures` of this call replace those on record."""
         settings = self.settings
-        known = self._failures() | dict(failures)
+        before = self._on_record()
         records = []
         for entry in self.rows:
-            failure = known.get(entry.name, "not run yet")
-            if self._absent(entry):
-                records.append(record(entry, self._folder(entry), self._run(entry), 1, 1, failure))
+            known = before.get(entry.name)
+            failure = failures.get(entry.name, known["failure"] if known else "not run yet")
+            if self._absent(entry):  # then nobody can count its pictures: what was known of it stays
+                nothing = {"name": entry.name, "model": entry.model, "preset": entry.preset, "flags": list(entry.flags)}
+                records.append({"command": None, "commit": None, **(known or nothing), "failure": failure})
                 continue
             data = parse(self._command(entry)).config.data
             photos = self._photos(data)
@@ -150,12 +152,12 @@ class Study:
         write_text(settings.out / RESULTS, json_text(content))
         return records
 
-    def _failures(self) -> dict[str, str | None]:
-        """Why rows failed the last time, by name, as far as results.json says."""
+    def _on_record(self) -> dict[str, dict[str, Any]]:
+        """The rows of the last time by name, as far as results.json has them."""
         path = self.settings.out / RESULTS
         found = read_json(path) if path.is_file() else {"rows": []}
         try:
-            return {row["name"]: row["failure"] for row in found["rows"]}
+            return {row["name"]: {**row, "failure": row["failure"]} for row in found["rows"]}
         except (TypeError, KeyError) as error:
             raise InputError(str(path), "must hold the results of a study", f"none ({error})") from None
 
