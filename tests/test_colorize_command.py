@@ -162,6 +162,14 @@ def test_the_original_is_never_the_target(album, run):
     assert run(album / "a.jpg", "-o", album / "linked.jpg", "--overwrite")[0] == 2
 
 
+def test_a_photo_that_is_named_twice_is_made_once(album, run, monkeypatch):
+    monkeypatch.chdir(album)
+    for words in (["a.jpg", "a.jpg"], ["a.jpg", album / "a.jpg"], ["a.jpg", "."]):
+        code, out, err = run(*words, "--overwrite", "--workers", "1")
+        assert (code, out.splitlines()[0], out.count("a.colorized.jpg")) == (0, "a.colorized.jpg", 1)
+        assert "failed" not in err
+
+
 def test_no_photo_of_a_run_gives_way_to_the_result_of_another(album, tmp_path, run):
     gray(4).save(tmp_path / "c.tif")
     before = (album / "inner" / "c.tif").read_bytes()
@@ -537,7 +545,9 @@ def test_benchmark_measures_every_step(run):
     assert "Pillow decode + encode" in out
 
 
-@pytest.mark.parametrize("words", [["--megapixels", "9999"], ["--repeat", "0"], ["--photo", "nowhere.jpg"], ["--photo", os.devnull]])
+@pytest.mark.parametrize(
+    "words", [["--megapixels", "9999"], ["--repeat", "0"], ["--photo", "nowhere.jpg"], ["--photo", os.devnull]]
+)
 def test_benchmark_has_bounds(run, words):
     code, _, err = run("benchmark", *words)
     assert (code, err.count("\n")) == (2, 1)

@@ -283,6 +283,14 @@ def test_floating_point_is_refused():
         colorized(saved(image, "TIFF"))
 
 
+def test_a_tiff_of_an_unknown_kind_is_not_called_something_else():
+    content = saved(gray(), "TIFF").replace(
+        struct.pack("<HHIHH", 262, 3, 1, 1, 0), struct.pack("<HHIHH", 262, 3, 1, 4, 0)
+    )
+    with pytest.raises(InputError, match=r"must be a TIFF of a kind that Pillow reads.* Convert it"):
+        colorized(content)
+
+
 def test_integers_of_more_than_16_bits_are_refused_and_not_clipped():
     for wide in (70_000, -1):
         with pytest.raises(InputError, match="must have 8 or 16 bits"):

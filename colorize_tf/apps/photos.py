@@ -63,7 +63,10 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--overwrite", action="store_true", help="replace results that are there already")
     where.add_argument("--format", choices=sorted(FORMATS), help="of the results (default: as the photo)")
     where.add_argument(
-        "--quality", type=int, metavar="1..100", help="of JPEG, WebP, AVIF and HEIC (default: as the photo)"
+        "--quality",
+        type=int,
+        metavar="1..100",
+        help="of JPEG, WebP, AVIF and HEIC (default: a JPEG's own, from 85 to 95; of others 85 to 92)",
     )
     where.add_argument("--side-by-side", action="store_true", help="before and after in one picture")
     where.add_argument("--watch", metavar="FOLDER", help="colorize what comes into this folder")
@@ -80,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="X,Y,#RRGGBB[,RADIUS]",
-        help="this colour at this pixel of the upright photo; may be repeated",
+        help="this colour at this pixel of the upright photo, if the model takes hints; may be repeated",
     )
     colour.add_argument("--saturation", type=float, default=1.0, metavar="S", help="multiplies the chroma (default: 1)")
     colour.add_argument(
@@ -104,7 +107,12 @@ def parser() -> argparse.ArgumentParser:
     colour.add_argument("--fast", action="store_true", help="do not stop colour at edges")
     machine = out.add_argument_group("machine")
     machine.add_argument("--model", metavar="FILE", help="a .tflite file (default: the one that comes with colorize)")
-    machine.add_argument("--threads", type=int, metavar="N", help="for each photo (default: all processors)")
+    machine.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="for each photo (default: all processors, or one where several photos are made at the same time)",
+    )
     machine.add_argument(
         "--workers",
         type=int,

@@ -222,6 +222,8 @@ def _each_in_a_place_of_its_own(jobs: Iterable[Job]) -> list[Job]:
     for job in jobs:
         refuse_originals(job)
         owner = owners.setdefault(claimed(job.target, places), job.source)
+        if owner != job.source and owner.absolute() == job.source.absolute():
+            continue  # asked for twice
         if _identity(job.target) in originals:
             place = shorten(str(job.target))
             problem = f"{shorten(str(job.source))}: its result would replace {place}, which is a photo to be colorized"

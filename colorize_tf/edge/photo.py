@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from colorize_tf.edge import deep
+from colorize_tf.edge.exif import ORDERS
 from colorize_tf.edge.graft import INNER, STRUCTURE
 from colorize_tf.edge.icc import read_profile
 from colorize_tf.edge.modes import UPRIGHT, Metadata, Photo, as_photo, deep_photo
@@ -115,10 +116,21 @@ def open_photo(
             formats = [name for name in FORMATS if name not in FEATURES or features.check(FEATURES[name])]
             formats += _heif(content)
             with _pixel_limit():
-                image = Image.open(content, formats=formats)
+                image = _known(content, formats)
             _check_size(image, where, max_pixels)
             reader = Reader(image, content, where, max_pixels)
         yield reader
+
+
+def _known(content: BinaryIO, formats: list[str]) -> Image.Image:
+    try:
+        return Image.open(content, formats=formats)
+    except UnidentifiedImageError:
+        content.seek(0)
+        if content.read(4) not in ORDERS:
+            raise
+    rule, remedy = "must be a TIFF of a kind that Pillow reads", "Convert it, to PNG for example"
+    raise InputError("a photo", rule, "another kind, or a damaged file", remedy) from None
 
 
 def _opened(path: Path) -> BinaryIO:
