@@ -55,6 +55,7 @@ def test_quality_has_gray_first_and_says_why_a_row_is_missing() -> None:
     assert cells(heading)[-3:] == ["lpips-vgg ↓", "Fréchet some-net ↓", "published, other data"]
     assert cells(gray)[:3] == ["gray", "18.00 [17.00, 19.00]", "–"] and cells(gray)[-2] == "30.00"
     assert cells(net)[:3] == ["**net**", "20.00 [19.00, 21.00]", "+1.50 [+0.50, +2.50]"]
+    assert cells(net)[3] == "20.000 [19.000, 21.000]" and all("[19.0" in cell for cell in cells(net)[3:-2])
     assert cells(net)[-2:] == ["12.00 [11.00, 13.00]", "29.415 / 0.928 (DCGAN)"]
     assert cells(failed)[:3] == [r"bad\|<net>", "no result: no <memory> left", ""]
     assert len({len(cells(line)) for line in (heading, gray, net, failed)}) == 1

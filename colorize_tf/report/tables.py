@@ -62,9 +62,9 @@ def _quality(row: Record, lpips: bool, frechet: bool) -> list[str]:
 def _measures(row: Record, gain: Record | None, lpips: bool, frechet: bool) -> list[str]:
     found = row["metrics"]
     cells = [_mean(found["psnr"], 2, interval=True), NONE if gain is None else _mean(gain, 2, interval=True, sign=True)]
-    cells += [_mean(found["ssim"], 3), _mean(found["colourfulness"], 1), _mean(found["colourfulness_gap"], 1)]
-    cells += [_mean(found["accuracy"], 1), _mean(found["auc"], 2)]
-    cells += [_mean(found["lpips"], 4, interval=True)] if lpips else []
+    digits = {"ssim": 3, "colourfulness": 1, "colourfulness_gap": 1, "accuracy": 1, "auc": 2}
+    digits |= {"lpips": 4} if lpips else {}
+    cells += [_mean(found[key], places, interval=True) for key, places in digits.items()]
     cells += [_distance(row["frechet"])] if frechet else []
     return cells
 
