@@ -15,9 +15,10 @@ import tensorflow as tf
 from colorize_tf import colorspace
 from colorize_tf.config import RunConfig, TrainConfig
 from colorize_tf.export.convert import convert
-from colorize_tf.export.drift import measure_drift
+from colorize_tf.export.drift import measure_drift, measure_rgb_drift
+from colorize_tf.export.probe import Tflite
 from colorize_tf.export.recipes import CHROMA_TOLERANCE, RECIPES
-from colorize_tf.export.source import INPUTS, open_source_graph
+from colorize_tf.export.source import INPUTS, Task, open_source_graph
 from colorize_tf.families import FAMILIES
 from colorize_tf.models import build
 from colorize_tf.predict import Run
@@ -208,6 +209,20 @@ def finds_its_way_back_on_a_few_pictures(case: Case, tmp_path: Path) -> None:
     assert np.abs(np.asarray(again) - given).mean() <= 0.05
 
 
+def translates_the_same_from_a_file(case: Case, tmp_path: Path) -> None:
+    model, _, rgb = _by_heart(case)
+    run = Run(tmp_path, tmp_path, RunConfig(case.name, FAMILIES[case.name](name=case.name)), model)
+    recipe, path = RECIPES["float32"], tmp_path / "model.tflite"
+    for back in (False, True):
+        source = open_source_graph(run, None, task=Task(translates=True, back=back))
+        path.write_bytes(convert(source, recipe))
+        file = Tflite("ai-edge-litert", str(path), 1)
+        scenes = [{"rgb": one[None].astype(np.float32)} for one in rgb]
+        drift = measure_rgb_drift([source(scene) for scene in scenes], [file.run(scene) for scene in scenes])
+        assert drift.rgb_mean >= recipe.bounds.mean and drift.rgb_worst >= recipe.bounds.worst
+        assert abs(drift.chroma_ratio - 1) <= CHROMA_TOLERANCE
+
+
 ALL: tuple[Callable[[Case, Path], None], ...] = (
     survives_its_config,
     loads_what_it_saved,
@@ -215,8 +230,8 @@ ALL: tuple[Callable[[Case, Path], None], ...] = (
     computes_in_half_precision,
 )
 COLORIZERS = (gives_ab_for_luma, *ALL, learns_a_few_pictures_by_heart, paints_the_same_from_a_file)
-WITHOUT_PAIRS = (gives_ab_for_luma, *ALL)  # of a translator, checked as such
-TRANSLATORS = (gives_pictures_for_pictures, *ALL, finds_its_way_back_on_a_few_pictures)
+BY_TURNS = (finds_its_way_back_on_a_few_pictures, translates_the_same_from_a_file)  # which take many steps
+TRANSLATORS = (gives_pictures_for_pictures, *ALL, *BY_TURNS)
 
 _LEARNT: dict[str, keras.Model] = {}  # two checks need a network that has learnt something
 

@@ -7,14 +7,7 @@ import pytest
 from colorize_tf.families import FAMILIES
 from colorize_tf.models import MODELS, build, model_options
 
-from .model_checks import (
-    COLORIZERS,
-    TRANSLATORS,
-    WITHOUT_PAIRS,
-    Case,
-    finds_its_way_back_on_a_few_pictures,
-    gives_ab_for_luma,
-)
+from .model_checks import BY_TURNS, COLORIZERS, TRANSLATORS, Case, gives_ab_for_luma
 
 ADVERSARIAL = {"l1": ("generator",), "warmup": ("discriminator",), "gan": ("generator", "discriminator")}
 CYCLE = {"gan": ("generator", "inverse", "discriminator_a", "discriminator_b")}
@@ -37,7 +30,7 @@ CASES = {
         Case("scgan", {"base_width": 4, "gan_loss": "lsgan"}, ADVERSARIAL,
              overfit={"base_width": 8}, overfit_phase="l1"),
         Case("cyclegan", TINY_CYCLE, CYCLE, overfit=CYCLES_ALONE, overfit_rate=3e-3, overfit_steps=340),
-        Case("cyclegan-gray", TINY_CYCLE, CYCLE),
+        Case("cyclegan-gray", TINY_CYCLE, CYCLE, overfit=CYCLES_ALONE, overfit_rate=3e-3, overfit_steps=340),
         Case("mcgan", {"base_width": 4, "residual_blocks": 1, "domains": 3, "looks": 2}, MULTIDOMAIN,
              overfit={**CYCLES_OF_ONE, "domains": 1, "looks": 0}, overfit_rate=1e-2, overfit_steps=150),
         Case("eccv16", {"base_width": 4}, overfit={"base_width": 8}),
@@ -48,13 +41,13 @@ CASES = {
 
 CHECKS = {
     "cyclegan": TRANSLATORS,
-    "cyclegan-gray": WITHOUT_PAIRS,
+    "cyclegan-gray": (gives_ab_for_luma, *TRANSLATORS),
     "mcgan": (gives_ab_for_luma, *TRANSLATORS),
 }  # of those that learn without pairs
 PAIRS = [
     pytest.param(
         case, check, id=f"{case.name}-{check.__name__}",
-        marks=[pytest.mark.slow] if check is finds_its_way_back_on_a_few_pictures else [],
+        marks=[pytest.mark.slow] if check in BY_TURNS else [],
     )
     for case in CASES.values() for check in CHECKS.get(case.name, COLORIZERS)
 ]  # fmt: skip

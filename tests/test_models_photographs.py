@@ -14,7 +14,7 @@ from .test_models import CASES, CHECKS
 
 @pytest.mark.slow
 @pytest.mark.shared_data
-@pytest.mark.parametrize("name", sorted(CASES.keys() - {"cyclegan-gray"}))
+@pytest.mark.parametrize("name", sorted(CASES))
 def test_eight_photographs_are_learnt_by_heart(name, shared_data, tmp_path):
     files = sorted((shared_data / "eval" / "kodak24").glob("*.png"))
 
