@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--out", "must be a folder that does not exist or is empty", str(given.out))
     load_tensorflow()
     from colorize_tf.checkpoints import save_best
-    from colorize_tf.models.zhang_weights import import_weights
+    from colorize_tf.models.zhang import import_weights
 
     model = import_weights(given.weights, given.sha256)
     name = type(model).__name__.lower()

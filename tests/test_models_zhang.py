@@ -14,8 +14,8 @@ from colorize_tf.errors import InputError
 from colorize_tf.import_weights import main
 from colorize_tf.losses import huber
 from colorize_tf.models import build
-from colorize_tf.models.zhang import CELLS, GRID, Gate
-from colorize_tf.models.zhang_weights import CAFFE, CAFFE_SCALE, import_weights
+from colorize_tf.models.zhang import CELLS, GRID, Gate, import_weights
+from colorize_tf.models.zhang_weights import CAFFE, CAFFE_SCALE
 from colorize_tf.predict import load_run
 
 from .model_checks import Case, batch, changed, step, weights_of

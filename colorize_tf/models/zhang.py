@@ -1,12 +1,13 @@
 """Colour as a choice: ECCV16 (arXiv:1603.08511) and SIGGRAPH17 (arXiv:1705.02999) of Zhang, Isola, Efros and others.
 
 Layers are named as in the state dicts of the authors' PyTorch code, with underscores for points: model8.6 is
-model8_6. `zhang_weights.import_weights` reads those files.
+model8_6. `import_weights` reads those files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
@@ -19,7 +20,7 @@ from colorize_tf.losses import huber
 from colorize_tf.models.blocks import BatchNormalization
 from colorize_tf.models.learner import LabView, Learner
 
-__all__ = ["ECCV16", "GRID", "SIGGRAPH17", "eccv16", "siggraph17"]
+__all__ = ["ECCV16", "GRID", "SIGGRAPH17", "eccv16", "import_weights", "siggraph17"]
 
 Tensor = Any
 
@@ -230,6 +231,13 @@ class SIGGRAPH17(LabView, Learner):
         entropy = self.class_weight * ops.mean(bins.soft_cross_entropy(logits, cells, weights))
         distance = huber(colour, y, 1.0 / colorspace.AB_RANGE)  # δ of equation 2 is one Lab unit
         return {"g_loss": distance + entropy, "g_colour": distance, "g_class": entropy}
+
+
+def import_weights(path: str | Path, sha256: str | None = None) -> keras.Model:
+    """A .pth, .pt, .safetensors, .npz or .caffemodel file -> the network that it holds, see `zhang_weights`."""
+    from colorize_tf.models import zhang_weights  # which is made of these networks
+
+    return zhang_weights.import_weights(path, sha256)
 
 
 def _thinned(y: Tensor) -> Tensor:
