@@ -155,8 +155,7 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
         report = verify(path.read_bytes(), recipe, scenes, wanted, *RUNTIMES[given.format])
     found = report.as_dict()
     metrics = {**(found.pop("quality") or {}), "photos": len(scenes), "data": given.data or data.data}
-    passed = tuple(f"{v.runtime} {v.version}" for v in report.runtimes if v.result == "passed")
-    return content, replace(card, metrics=metrics, verification=found, runtimes=passed), report
+    return content, replace(card, metrics=metrics, verification=found, runtimes=report.fit_for), report
 
 
 def _check(given: argparse.Namespace) -> None:

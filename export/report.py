@@ -47,6 +47,12 @@ class Report:
     def passed(self) -> bool:
         return not self.failures
 
+    @property
+    def fit_for(self) -> tuple[str, ...]:
+        """The runtimes that give the network's colours: of a file that breaks a rule, on whatever photos, none."""
+        passed = tuple(f"{v.runtime} {v.version}" for v in self.runtimes if v.result == "passed")
+        return passed if self.passed else ()
+
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it, numbers with five digits: more of them would not come again."""
         rounded: dict[str, Any] = _rounded({**asdict(self), "passed": self.passed})

@@ -149,6 +149,14 @@ def test_measures_that_say_nothing_are_left_out_of_the_card(scenes: list[Scene],
     json.dumps(quality, allow_nan=False)
 
 
+def test_a_file_that_fails_is_fit_for_no_runtime(scenes: list[Scene], wanted: list[np.ndarray]) -> None:
+    pale = file_of(lambda luma: 0.97 * network(luma))
+    report = verify.verify(pale, RECIPES["static_wi8_ai8"], scenes, wanted, elsewhere=("tensorflow",))
+    assert [failure.split(" is ")[0] for failure in report.failures] == ["its mean chroma"]
+    assert report.runtimes[1].result == "passed" and report.fit_for == ()
+    assert replace(report, failures=()).fit_for == (f"tensorflow {tf.__version__}",)
+
+
 def test_the_answers_are_not_memory_of_the_file(tmp_path: Path) -> None:
     (tmp_path / verify.MODEL).write_bytes((MODELS / "tiny.tflite").read_bytes())
     inputs = {"luma": (1, 512, 512, 1), "hints": (1, 512, 512, 3), "vivid": (1,)}
