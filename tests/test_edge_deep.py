@@ -122,6 +122,26 @@ def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
+def test_a_fourth_channel_is_alpha_only_where_it_says_so():
+    tifffile = pytest.importorskip("tifffile", reason="pip install 'colorize-tf[photo16]' runs it")
+    pixels = deep_rgb(4)
+    pixels[:5, :, 3] = 0
+
+    def file(kind, content):
+        out = io.BytesIO()
+        tifffile.imwrite(out, content, photometric="rgb", extrasamples=[kind])
+        return deep_pixels(colorized(out.getvalue()), "TIFF")
+
+    plain = file("unassalpha", pixels)
+    assert file("unspecified", pixels).shape == (60, 90, 3)
+    alpha = pixels[..., 3:].astype(np.int64)
+    within = np.concatenate([(pixels[..., :3] * alpha + 32767) // 65535, alpha], -1).astype(np.uint16)
+    found = file("assocalpha", within)
+    assert (found[..., 3] == pixels[..., 3]).all()
+    seen = pixels[..., 3] > 20_000
+    assert np.abs(deep_luma(found) - deep_luma(plain))[seen].max() < 0.1
+
+
 def test_side_by_side_both_halves_have_the_alpha_of_the_photo():
     deep_alpha = colorize_bytes(deep_file("PNG", 4), COLORIZER, Settings(side_by_side=True), None, [])
     alpha = deep_pixels(deep_alpha, "PNG")[..., 3]

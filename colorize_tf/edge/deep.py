@@ -19,6 +19,7 @@ __all__ = ["MISSING", "available", "depth", "png", "read", "tiff_page"]
 
 Array = np.ndarray[Any, Any]
 
+UNSPECIFIED, ASSOCIATED = 0, 1  # what a TIFF may say of a fourth channel: a mask for some use, or alpha in the colours
 MISSING = "16 bits per colour need: pip install 'colorize-tf[photo16]'; continuing with 8"
 
 
@@ -51,7 +52,19 @@ def read(content: BinaryIO, format: str, page: int) -> Array:
         found = file.pages.get(page)
         pixels = np.asarray(found.asarray())
         planar = getattr(found, "planarconfig", 1) == 2
-    return np.moveaxis(pixels, 0, -1) if planar and pixels.ndim == 3 else pixels
+        extra = next(iter(getattr(found, "extrasamples", ())), None)
+    pixels = np.moveaxis(pixels, 0, -1) if planar and pixels.ndim == 3 else pixels
+    if extra == UNSPECIFIED and pixels.ndim == 3:
+        return pixels[..., :3]
+    return _divided(pixels) if extra == ASSOCIATED and pixels.ndim == 3 else pixels
+
+
+def _divided(pixels: Array) -> Array:
+    """uint16 [H,W,4], colour times alpha -> colour as it is, and alpha; black where all is clear."""
+    colour, alpha = pixels[..., :3].astype(np.uint32), pixels[..., 3:].astype(np.uint32)
+    colour = np.minimum(colour, alpha) * np.uint32(65535) + alpha // 2
+    done: Array = np.concatenate([colour // np.maximum(alpha, 1), alpha], -1).astype(np.uint16)
+    return done
 
 
 def png(pixels: Array, exif: bytes, xmp: bytes, metadata: Metadata) -> bytes:
