@@ -17,6 +17,7 @@ import numpy as np
 
 from colorize_tf.atomic import atomic_path
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.family import LARGEST
 from colorize_tf.parsing import Parser
 from colorize_tf.quiet import load_tensorflow
 
@@ -159,8 +160,8 @@ def _check(given: argparse.Namespace) -> None:
             raise InputError(name, "must lie in a folder that is there", str(path))
         if path.exists() and not given.overwrite:
             raise InputError(name, "is there already", str(path), "Name another file or add --overwrite.")
-    if given.size < 1:
-        raise InputError("--size", "must be at least 1", given.size)
+    if not 1 <= given.size <= LARGEST:
+        raise InputError("--size", f"must be from 1 to {LARGEST}", given.size)
     if given.photos is not None and given.photos < 1:
         raise InputError("--photos", "must be at least 1", given.photos)
     if not 0 < given.balance <= 1:

@@ -20,6 +20,7 @@ import numpy as np
 
 from colorize_tf.atomic import atomic_path, write_text
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.family import LARGEST
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
 from colorize_tf.predict import Run, load_run
@@ -194,9 +195,9 @@ def _size(run: Run, size: int | None) -> int:
     """The side of the pictures, if the network takes such."""
     trained, free = int(run.model.size), run.model.generator.inputs[0].shape[1] is None
     multiple = run.config.model.MULTIPLE if free else trained
-    if size is not None and (size < 32 or size % multiple or (not free and size != trained)):
-        rule = f"must be a multiple of {multiple}, at least 32" if free else f"must be {trained} for this network"
-        raise InputError("--size", rule, size)
+    if size is not None and (not 32 <= size <= LARGEST or size % multiple or (not free and size != trained)):
+        sides = f"a multiple of {multiple} from 32 to {LARGEST}" if free else f"{trained} for this network"
+        raise InputError("--size", f"must be {sides}", size)
     return size or trained
 
 

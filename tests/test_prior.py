@@ -67,7 +67,8 @@ def test_a_training_finds_the_same_rare_colours(photo_folder: Path) -> None:
         (["--picture", "nowhere/prior.png"], "--picture: must lie in a folder that is there"),
         (["--balance", "0"], "--balance: must be above 0"),
         (["--photos", "0"], "--photos: must be at least 1"),
-        (["--size", "0"], "--size: must be at least 1"),
+        (["--size", "0"], "--size: must be from 1 to 4096"),
+        (["--size", "100000"], "--size: must be from 1 to 4096"),
         ([], "data: folder: must name an existing folder"),
     ],
 )

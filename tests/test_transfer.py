@@ -176,7 +176,8 @@ def test_every_start_and_share_has_a_row(
         (["--labels", "nowhere.jsonl"], "--labels: must be JSON lines"),
         (["--head-steps", "0"], "--head-steps: must be at least 1"),
         (["--steps", "0"], "--steps: must be at least 1"),
-        (["--size", "44"], "--size: must be a multiple of 8"),
+        (["--size", "44"], "--size: must be a multiple of 8 from 32 to 4096"),
+        (["--size", "80000"], "--size: must be a multiple of 8 from 32 to 4096"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -28,8 +28,8 @@ def quality(study: Mapping[str, Any]) -> Table:
         "SSIM ↑",
         "colourfulness",
         "its gap to truth ↓",
-        "within 10 % ↑",
-        "AuC % ↑",
+        "within 10 ab, % ↑",
+        "AuC, % ↑",
     ]
     headings += [f"{lpips} ↓"] if lpips else []
     headings += [f"{frechet} ↓"] if frechet else []
