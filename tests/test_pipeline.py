@@ -1,5 +1,6 @@
 """Streams are exact: the same seed gives the same batches, from any step, shared out without loss."""
 
+import logging
 from collections import Counter
 from dataclasses import replace
 
@@ -184,6 +185,21 @@ def test_bench_compares_with_bare_decoding(photo_folder, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("24 JPEG photos, median 64×48")
     assert [line.split("  ")[0] for line in lines[2:]] == ["bare decoding", "16² first pass", "16² warm cache"]
+
+
+def test_bench_of_shards_has_nothing_else_to_say(tmp_path, capsys):
+    """TensorFlow warns of code that it would convert for a graph and cannot."""
+    logger = logging.getLogger("tensorflow")
+    said = []
+    handler = logging.Handler()
+    handler.emit = said.append
+    logger.addHandler(handler)
+    try:
+        command = ["bench", "synthetic:4,size=48x64", "--sizes", "16", "--batch", "2", "--rounds", "1"]
+        assert pipeline.main(command) == 0
+    finally:
+        logger.removeHandler(handler)
+    assert [record.getMessage() for record in said if record.levelno >= logging.WARNING] == []
 
 
 def test_bench_needs_jpeg_photos(flats, capsys):

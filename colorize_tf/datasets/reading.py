@@ -118,6 +118,7 @@ def resize(image: tf.Tensor, size: Any, smooth: bool) -> tf.Tensor:
     return tf.cond(far, lambda: tf.image.resize(image, size, "area"), lambda: tf.image.resize(image, size))
 
 
+@tf.autograph.experimental.do_not_convert  # graph code as it stands; of the path's conversion TensorFlow would complain
 def mapped(path: str, size: int) -> tf.Tensor:
     """A file of `size` bytes -> uint8 [size] in the page cache: what is not touched is not read, nothing is copied."""
     return tf.raw_ops.ImmutableConst(dtype=tf.uint8, shape=[size], memory_region_name=os.fsencode(path))
