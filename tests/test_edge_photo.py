@@ -287,8 +287,9 @@ def test_a_tiff_of_an_unknown_kind_is_not_called_something_else():
     content = saved(gray(), "TIFF").replace(
         struct.pack("<HHIHH", 262, 3, 1, 1, 0), struct.pack("<HHIHH", 262, 3, 1, 4, 0)
     )
-    with pytest.raises(InputError, match=r"must be a TIFF of a kind that Pillow reads.* Convert it"):
-        colorized(content)
+    for damaged in (content, b"MM\0+" + content[4:]):
+        with pytest.raises(InputError, match=r"must be a TIFF of a kind that Pillow reads.* Convert it"):
+            colorized(damaged)
 
 
 def test_integers_of_more_than_16_bits_are_refused_and_not_clipped():

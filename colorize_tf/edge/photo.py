@@ -34,6 +34,7 @@ Array = np.ndarray[Any, Any]
 MAX_PIXELS = 250_000_000
 # Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
+TIFF = (*ORDERS, b"II+\0", b"MM\0+")  # how such files begin, large ones too
 X_RESOLUTION = 282  # a tag of TIFF
 FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}  # what Pillow may have been built without
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
@@ -127,7 +128,7 @@ def _known(content: BinaryIO, formats: list[str]) -> Image.Image:
         return Image.open(content, formats=formats)
     except UnidentifiedImageError:
         content.seek(0)
-        if content.read(4) not in ORDERS:
+        if content.read(4) not in TIFF:
             raise
     rule, remedy = "must be a TIFF of a kind that Pillow reads", "Convert it, to PNG for example"
     raise InputError("a photo", rule, "another kind, or a damaged file", remedy) from None
