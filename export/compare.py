@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ def _number(found: Any, *keys: str, scale: float = 1) -> float | None:
     """What a card says under these keys, if it is a number: what else stands there, nobody has checked."""
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None
-    return scale * found if isinstance(found, (int, float)) else None
+    return scale * found if isinstance(found, (int, float)) and math.isfinite(found) else None
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

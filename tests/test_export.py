@@ -143,7 +143,7 @@ def test_compare_shows_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     content, card = read_model(plain)
     odd = tmp_path / "odd\nname.tflite"
     said = {"drift": {"rgb_mean": 1}, "latency_ms": [], "peak_bytes": "much", "undelegated": None}
-    write_model(odd, content, replace(card, metrics={"psnr": {}}, verification=said, runtimes=(1, {})))
+    write_model(odd, content, replace(card, metrics={"psnr": {}, "ssim": np.nan}, verification=said, runtimes=(1, {})))
     assert main(["compare", str(plain), str(odd)]) == 0
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in capsys.readouterr().out.splitlines()[2:]]
     assert [row[3:13] for row in rows] == [["–"] * 10, ["1", *["–"] * 9]]
