@@ -420,6 +420,17 @@ def test_a_photo_that_is_not_there(album, run):
     assert "1 colorized, 2 failed" in err
 
 
+def test_what_cannot_be_piped_is_named(album, run):
+    for words, said in (
+        (["nowhere.jpg"], "nowhere.jpg: must be a readable photo. Received: No such file or directory.\n"),
+        ([album], "--output: - must go with one photo"),
+        ([album / "a.jpg", album / "b.png"], "--output: - must go with one photo"),
+    ):
+        code, out, err = run(*words, "-o", "-")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert f"error: {said}" in err
+
+
 def test_a_photo_in_a_closed_folder_is_not_called_absent(album, run, monkeypatch):
     def closed(path, **_):
         raise PermissionError(13, "Permission denied", str(path))

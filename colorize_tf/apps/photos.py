@@ -155,7 +155,7 @@ def run(argv: Sequence[str]) -> int:
     if "-" in given.photos:
         raise InputError("-", "standard input must be the only photo", f"{len(given.photos)} photos")
     if given.output == "-":
-        if len(given.photos) != 1 or not Path(given.photos[0]).is_file():
+        if len(given.photos) != 1 or Path(given.photos[0]).is_dir():
             raise InputError("--output", "- must go with one photo", given.photos)
         return _pipe(given, settings)
     chosen = select(given.photos, given.output, suffix, given.recursive)
