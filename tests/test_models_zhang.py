@@ -194,8 +194,11 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path):
 # === Caffe ===
 
 
-def as_caffemodel(arrays: Arrays, scale: float = 2.606) -> bytes:
-    """The same network as Caffe writes it: L-50 in, Lab units out, plain batch norm, a constant before the softmax."""
+def as_caffemodel(arrays: Arrays, scale: float = 2.606, *, snapshot: bool = False) -> bytes:
+    """The same network as Caffe writes it: L-50 in, Lab units out, plain batch norm, a constant before the softmax.
+
+    A snapshot of the training has what makes its data, but neither that constant nor the bins.
+    """
     from colorize_tf.models.caffe import _message
 
     net = _message("NET")(name="LtoAB")
@@ -206,8 +209,14 @@ def as_caffemodel(arrays: Arrays, scale: float = 2.606) -> bytes:
             blob = added.blobs.add(data=np.ravel(value).tolist())
             blob.shape.dim.extend(np.shape(value))
 
-    layer("data_l", "Input")
+    if snapshot:
+        layer("data_l_meansub", "Scale", np.array([1.0]), np.array([-50.0]))
+        layer("data_ab_ss", "Convolution", np.ones((2, 1, 1, 1)), np.zeros(2))
+    else:
+        layer("data_l", "Input")
     for name, key in CAFFE.items():
+        if snapshot and key == "model_out":
+            continue
         if name.endswith("norm"):
             mean, variance = arrays[f"{key}.running_mean"], arrays[f"{key}.running_var"]
             layer(name, "BatchNorm", 999.98 * mean, 999.98 * variance, np.array([999.98]))
@@ -216,7 +225,8 @@ def as_caffemodel(arrays: Arrays, scale: float = 2.606) -> bytes:
         bias = arrays.get(f"{key}.bias", np.zeros(2))
         divided = scale if key == "model8.6" else 1.0
         layer(name, "Convolution", factor * arrays[f"{key}.weight"] / divided, bias / divided)
-    layer(CAFFE_SCALE, "Scale", np.full(313, scale))
+    if not snapshot:
+        layer(CAFFE_SCALE, "Scale", np.full(313, scale))
     return net.SerializeToString()
 
 
@@ -228,9 +238,12 @@ def plain_norms(arrays: Arrays) -> Arrays:
     return arrays
 
 
-def test_a_caffemodel_gives_the_colours_of_the_state_dict(luma: np.ndarray, tmp_path: Path):
+@pytest.mark.parametrize("snapshot", [False, True], ids=["whole", "snapshot"])
+def test_a_caffemodel_gives_the_colours_of_the_state_dict(snapshot: bool, luma: np.ndarray, tmp_path: Path):
     arrays = plain_norms(random_arrays(guided=False))
-    (tmp_path / "w.caffemodel").write_bytes(as_caffemodel(arrays))
+    if snapshot:  # which has no bins: they are those of the paper
+        arrays["model_out.weight"] = bins.BINS.T[..., None, None] / 110
+    (tmp_path / "w.caffemodel").write_bytes(as_caffemodel(arrays, snapshot=snapshot))
     model = import_weights(tmp_path / "w.caffemodel")
     assert model.temperature == pytest.approx(1 / 2.606)
     expected = 110 * reference(arrays, as_fed(luma)).transpose(0, 2, 3, 1)
@@ -243,6 +256,7 @@ def test_a_caffemodel_gives_the_colours_of_the_state_dict(luma: np.ndarray, tmp_
         (b"\xff\xff\xff\xff", "must be a .caffemodel"),
         (b"", "must hold layers with weights"),
         (as_caffemodel(plain_norms(random_arrays(guided=False))).replace(b"conv4_2", b"conv4_9"), "also holds conv4_9"),
+        (2 * as_caffemodel(plain_norms(random_arrays(guided=False))), "holds bw_conv1_1 twice"),
     ],
 )
 def test_other_caffemodels_are_refused(content: bytes, said: str, tmp_path: Path):
@@ -257,6 +271,7 @@ def test_other_caffemodels_are_refused(content: bytes, said: str, tmp_path: Path
     [
         ("conv3_3norm", 2, "must hold mean, variance and their factor of conv3_3norm"),
         ("conv4_2", 3, "must hold a kernel and a bias of conv4_2. Received: "),  # none is skipped
+        ("data_ab_ss", 2, "must hold [[1.0], [0.0]] in data_ab_ss. Received: "),
         (CAFFE_SCALE, 0, f"must scale all bins alike in {CAFFE_SCALE}"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ def read_caffemodel(path: str | Path) -> dict[str, list[Array]]:
         layers = {layer.name: [_array(blob) for blob in layer.blobs] for layer in net.layer if layer.blobs}
     except Exception as error:  # protobuf's DecodeError, or shapes that do not fit
         raise InputError("weights", "must be a .caffemodel", f"{path} ({shorten(str(error), 100)})") from None
+    counts = Counter(layer.name for layer in net.layer if layer.blobs)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise InputError("weights", "must hold each layer once", f"{path}, which holds {twice[0]} twice")
     if not layers:
         old = " in the format before 2014, which Caffe's upgrade_net_proto_binary converts" if net.layers else ""
         raise InputError("weights", "must hold layers with weights", f"{path}, which holds none{old}")

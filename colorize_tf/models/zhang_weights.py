@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from colorize_tf import bins
 from colorize_tf.colorspace import AB_RANGE
 from colorize_tf.errors import InputError
 from colorize_tf.models.caffe import read_caffemodel
@@ -33,6 +34,11 @@ CAFFE = {
     "class8_ab": "model_out",
 }  # fmt: skip
 CAFFE_SCALE = "conv8_313_rh"
+# The released file is a snapshot of the training, without the last two layers: the deploy prototxt says what the first
+# of them is to be, and whoever uses it fills in the bins.
+CAFFE_ANNEALING = 2.606
+# What a snapshot has besides, and of what numbers: gray is L-50, of ab every fourth pixel is taken as it is.
+CAFFE_TRAINING = {"data_l_meansub": (1.0, -50.0), "data_ab_ss": (1.0, 0.0)}
 
 
 def import_weights(path: str | Path, sha256: str | None = None) -> keras.Model:
@@ -84,7 +90,7 @@ def _of_layer(layer: keras.Layer, arrays: dict[str, Array], path: Path) -> list[
 def _from_caffe(path: Path) -> tuple[dict[str, Array], float]:
     """A .caffemodel -> the arrays of the state dict that means the same, and the temperature beside it."""
     blobs = read_caffemodel(path)
-    temperature = 1.0
+    temperature = 1.0 / CAFFE_ANNEALING
     arrays: dict[str, Array] = {}
     for name, values in blobs.items():
         if name == CAFFE_SCALE:
@@ -92,6 +98,10 @@ def _from_caffe(path: Path) -> tuple[dict[str, Array], float]:
             if len(scale) == 0 or np.ptp(scale) > 1e-6 or not scale[0] > 0:
                 raise InputError("weights", f"must scale all bins alike in {CAFFE_SCALE}", f"{path}: {scale[:3]}")
             temperature = 1.0 / float(scale[0])
+        elif name in CAFFE_TRAINING:
+            found = [np.unique(value).tolist() for value in values]
+            if found != (expected := [[number] for number in CAFFE_TRAINING[name]]):
+                raise InputError("weights", f"must hold {expected} in {name}", f"{path}: {str(found)[:60]}")
         elif name not in CAFFE:
             raise InputError("weights", "must be those of ECCV16", f"{path}, which also holds {name}")
         elif name.endswith("norm"):
@@ -106,8 +116,8 @@ def _from_caffe(path: Path) -> tuple[dict[str, Array], float]:
         arrays["model1.0.weight"] = 100.0 * arrays["model1.0.weight"]  # of L-50 there, of (L-50)/100 here
     if np.any(arrays.pop("model_out.bias", np.zeros(1))):
         raise InputError("weights", "must have no bias in class8_ab", str(path))
-    if "model_out.weight" in arrays:
-        arrays["model_out.weight"] = arrays["model_out.weight"] / AB_RANGE  # of Lab units there
+    centres = arrays.get("model_out.weight", bins.BINS.T[..., None, None])
+    arrays["model_out.weight"] = centres / AB_RANGE  # of Lab units there
     return arrays, temperature
 
 
