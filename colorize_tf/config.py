@@ -24,12 +24,14 @@ __all__ = [
     "DataConfig",
     "RunConfig",
     "TrainConfig",
+    "is_config",
     "load_config",
     "save_config",
     "with_values",
 ]
 
 CONFIG_VERSION = 1  # of config.json; a reader refuses a higher one
+_GROUPS: dict[str, type] = {"preset": str, "model": dict, "data": dict, "train": dict}  # what it holds besides
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "linear", "cosine")
 SMOKE: dict[str, Any] = {"epochs": 2, "steps_per_epoch": 4, "decay_from": 1, "warmup_epochs": 0, "grid_rows": 2}
@@ -156,6 +158,15 @@ def save_config(config: RunConfig, path: Path) -> None:
     write_text(path, json.dumps(dataclasses.asdict(config), indent=2) + "\n")
 
 
+def is_config(path: Path) -> bool:
+    """Whether a file is the `config.json` of a run, of this version or another: programs of all kinds use that name."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.keys() >= _GROUPS.keys()
+
+
 def load_config(path: Path) -> RunConfig:
     """Reads a `config.json`; one of a newer format, or with a key this version does not know, is refused."""
     try:
@@ -172,13 +183,12 @@ def load_config(path: Path) -> RunConfig:
     if version > CONFIG_VERSION:
         rule = f"was written by a newer colorize_tf; this one reads up to version {CONFIG_VERSION}"
         raise InputError(str(path), rule, f"version {version}", "Install the newer one: pip install -U colorize-tf")
-    known = {"preset": str, "model": dict, "data": dict, "train": dict}
     for key, value in content.items():
-        if key not in known:
-            raise unknown_key(str(path), key, known)
-        if not isinstance(value, known[key]):
-            raise InputError(f"{path}: {key}", f"must be a JSON {known[key].__name__}", value)
-    if missing := known.keys() - content.keys():
+        if key not in _GROUPS:
+            raise unknown_key(str(path), key, _GROUPS)
+        if not isinstance(value, _GROUPS[key]):
+            raise InputError(f"{path}: {key}", f"must be a JSON {_GROUPS[key].__name__}", value)
+    if missing := _GROUPS.keys() - content.keys():
         raise InputError(str(path), f"lacks {', '.join(sorted(missing))}", sorted(content))
     name = content["model"].get("name")
     if not isinstance(name, str) or name not in FAMILIES:

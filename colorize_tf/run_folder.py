@@ -11,7 +11,7 @@ from pathlib import Path
 
 from colorize_tf.atomic import write_bytes
 from colorize_tf.checkpoints import clear_leftovers
-from colorize_tf.config import save_config
+from colorize_tf.config import is_config, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import Arguments
 from colorize_tf.out_folder import check_out_folder
@@ -30,7 +30,7 @@ def check_out(arguments: Arguments) -> None:
         return
     if not any(not _LEFT_OVER.fullmatch(path.name) for path in run.iterdir()):
         return
-    if not (run / "config.json").is_file():
+    if not is_config(run / "config.json"):
         raise InputError("--out", "is a folder with other things in it, not a run", str(run), "Choose a new folder.")
     if not arguments.overwrite:
         remedy = "Go on with it by --resume, replace it by --overwrite, or choose another folder."

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from colorize_tf import checkpoints
-from colorize_tf.config import load_config
+from colorize_tf.config import load_config, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.families import FAMILIES
 from colorize_tf.flags import parse
@@ -330,8 +330,11 @@ def test_a_network_looks_at_so_many_photos_at_most_beforehand(most: int, looked_
     assert len(seen) == looked_at
 
 
-def test_folder_of_other_things_is_not_overwritten(data: list[str], tmp_path: Path, capsys):
+@pytest.mark.parametrize("config", [None, "", '{"name": "my-web-app", "version": 1}', "[" * 100_000])
+def test_folder_of_other_things_is_not_overwritten(config: str | None, data: list[str], tmp_path: Path, capsys):
     (tmp_path / "letter.txt").write_text("dear")
+    if config is not None:  # many programs have a file of that name
+        (tmp_path / "config.json").write_text(config)
     code, line = refused([*data, "--out", str(tmp_path), "--overwrite"], capsys)
     assert code == 2
     assert "not a run" in line
@@ -357,8 +360,9 @@ def test_folder_of_a_run_killed_at_once_is_as_good_as_empty(overwrite: list[str]
 def test_overwriting_empties_the_folder_however_it_is_named(named: str, data: list[str], tmp_path: Path, monkeypatch):
     run = tmp_path / "run"
     (run / "samples").mkdir(parents=True)
-    for name in ("config.json", "history.csv", "samples/epoch-0001.png"):
+    for name in ("history.csv", "samples/epoch-0001.png"):
         (run / name).touch()
+    save_config(parse([*data, "--out", str(run)]).config, run / "config.json")
     (tmp_path / "kept").mkdir()
     (run / "linked").symlink_to(tmp_path / "kept")
     (tmp_path / "link").symlink_to(run)
