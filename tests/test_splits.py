@@ -41,7 +41,7 @@ def test_limit_shortens_training_alone(photo_folder: Path):
     [
         ({"val_share": 0.5, "test_share": 0.5}, "must leave photos for training"),
         ({"subset": "0/5"}, "no photo left for training"),
-        ({"subset": "20/20"}, "more than the distinct photos"),
+        ({"subset": "20/20"}, "subset: must not add up to more than the distinct photos"),
         ({"subset": "many"}, "must be counts"),
     ],
 )

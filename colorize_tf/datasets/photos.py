@@ -136,7 +136,7 @@ class Photos:
         distinct = np.sort(np.unique(self.hashes, return_index=True)[1])
         if sum(counts.values()) > len(distinct):
             received = f"{dict(counts)} of {len(distinct)}"
-            raise InputError("counts", "must not add up to more than the distinct photos", received, "Ask for fewer")
+            raise InputError("subset", "must not add up to more than the distinct photos", received, "Ask for fewer.")
         ranked = distinct[np.lexsort((self.hashes[distinct], places[distinct]))]
         start = sum(list(counts.values())[: list(counts).index(name)])
         return self.pick(np.sort(ranked[start : start + counts[name]]))
