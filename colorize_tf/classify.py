@@ -102,11 +102,7 @@ def _taught(network: keras.Model, x: Floats, y: Floats, steps: int, seed: int, r
 
 def score(probabilities: Floats, truth: Floats) -> Scores:
     """Probabilities and labels of 0 and 1 [N,C] -> scores, by scikit-learn."""
-    try:
-        from sklearn.metrics import average_precision_score, f1_score
-    except ImportError:
-        remedy = "Install it with: pip install 'colorize-tf[train]'"
-        raise InputError("transfer", "needs scikit-learn", "none installed", remedy) from None
+    average_precision_score, f1_score = _judges()
     occurs = truth.any(axis=0)
     given, wanted = probabilities[:, occurs], truth[:, occurs]
     hits = truth[np.arange(len(truth)), probabilities.argmax(axis=1)]  # which labels occur here nobody is told
@@ -116,6 +112,16 @@ def score(probabilities: Floats, truth: Floats) -> Scores:
         statistic(hits.tolist()),
         len(truth),
     )
+
+
+def _judges() -> tuple[Callable[..., float], Callable[..., float]]:
+    """Average precision and F1 of scikit-learn."""
+    try:
+        from sklearn.metrics import average_precision_score, f1_score
+    except ImportError:
+        remedy = "Install it with: pip install 'colorize-tf[train]'"
+        raise InputError("transfer", "needs scikit-learn", "none installed", remedy) from None
+    return average_precision_score, f1_score
 
 
 def compare(
@@ -131,6 +137,7 @@ def compare(
     `fresh` makes the same network as chance leaves it, which is compared, too. `steps` are those of the new layer
     alone, and of all together.
     """
+    _judges()  # or the first word of a missing one would come when the first classifier has learnt
     starts = {name: (model, SLOW) for name, model in learnt.items()} | {"chance": (fresh(), FAST)}
     (x, y), (x_test, y_test) = data["train"], data["test"]
     size = x.shape[1]

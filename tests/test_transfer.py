@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from colorize_tf.classify import encoder, fine_tune, fit_head, look, score
+from colorize_tf.classify import compare, encoder, fine_tune, fit_head, look, score
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import open_source
 from colorize_tf.errors import InputError
@@ -164,6 +166,14 @@ def test_every_start_and_share_has_a_row(
 
     assert main([str(run), *options]) == 2
     assert "--out: holds a result already" in capsys.readouterr().err
+
+
+def test_without_scikit_learn_nothing_is_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
+    taught: list[Any] = []
+    with pytest.raises(InputError, match="transfer: needs scikit-learn"):
+        next(compare({}, lambda: taught.append(1), {}, [1.0], (1, 1), 1))
+    assert not taught
 
 
 @pytest.mark.parametrize(
