@@ -112,6 +112,16 @@ class TrainConfig(Checked):
     grid_rows: int = option(6, "validation photos in each sample picture; 0 for none", low=0, may_change=True)
     tensorboard: bool = option(False, "also write events for TensorBoard", may_change=True)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for flag, given, strategy in (
+            ("--replicas", self.replicas, "mirrored"),
+            ("--tpu", None if self.tpu == "local" else self.tpu, "tpu"),
+        ):
+            if given is not None and self.strategy != strategy:
+                rule = f"goes with --strategy {strategy}, and the strategy is {self.strategy}"
+                raise InputError(flag, rule, given, f"Add --strategy {strategy}, or leave {flag} out.")
+
     def optimizer(self) -> dict[str, float]:
         """The keyword arguments that a network's `compile` takes."""
         names = ("learning_rate", "beta_1", "beta_2", "weight_decay")

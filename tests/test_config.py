@@ -122,6 +122,11 @@ def test_an_older_file_without_a_later_field_takes_its_default(saved: Path):
             "pix2pix-lab --noise dropout --dropout 0",
             "--noise: needs a network with dropout. Received: dropout with --dropout 0.",
         ),
+        ("unet --replicas 4", "--replicas: goes with --strategy mirrored, and the strategy is one. Received: 4."),
+        (
+            "unet --strategy mirrored --tpu a",
+            "--tpu: goes with --strategy tpu, and the strategy is mirrored. Received: a.",
+        ),
         ("pix2pix-lab --label-smoothing 0.5", "--label-smoothing: must be from 0 to 0.49"),
         ("mobile --size 32", "--size: must be a multiple of 32, at least 64. Received: 32."),
         ("mcgan --size 16", "--size: must be a multiple of 4, at least 32. Received: 16. Try 32."),
