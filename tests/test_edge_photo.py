@@ -245,6 +245,15 @@ def test_the_header_is_checked_before_anything_is_decoded():
         pass
 
 
+@pytest.mark.parametrize("size", [(500_001, 1), (1, 500_001)])
+def test_rows_and_columns_are_bounded_too(size):
+    with pytest.raises(InputError, match="sides of at most 500,000 pixels"), open_photo(saved(Image.new("1", size))):
+        pass
+    within = Image.new("1", tuple(min(side, 500_000) for side in size))
+    with open_photo(saved(within)) as reader:
+        assert next(reader.photos()).size == within.size
+
+
 def test_pillows_own_limit_is_untouched_and_does_not_matter(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     assert opened_size(saved(gray())) == (90, 60)

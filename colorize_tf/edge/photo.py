@@ -32,6 +32,7 @@ __all__ = ["MAX_PIXELS", "Metadata", "Photo", "Reader", "open_photo"]
 Array = np.ndarray[Any, Any]
 
 MAX_PIXELS = 250_000_000
+MAX_SIDE = 500_000  # whole rows are worked on, so the longest row must be bounded too
 # Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
 TIFF = (*ORDERS, b"II+\0", b"MM\0+")  # how such files begin, large ones too
@@ -217,6 +218,9 @@ def _check_size(image: Image.Image, where: str, max_pixels: int) -> None:
         raise InputError(
             where, f"a photo may have at most {max_pixels:,} pixels", f"{width}×{height}", "Raise it with --max-pixels"
         )
+    if max(width, height) > MAX_SIDE:
+        remedy = "Cut it into pieces"
+        raise InputError(where, f"a photo may have sides of at most {MAX_SIDE:,} pixels", f"{width}×{height}", remedy)
     if width < 1 or height < 1:
         raise InputError(where, "must have pixels", f"{width}×{height}")
 
