@@ -45,6 +45,16 @@ def test_the_example_equals_the_product(tmp_path, model, photo):
     assert off.mean() <= 0.45
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".png", ".webp", ".avif"])
+def test_whatever_the_example_writes_says_what_was_done(tmp_path, suffix):
+    photo, out = ROOT / "tests" / "golden" / "gray.png", tmp_path / f"out{suffix}"
+    result = run(MODELS / "tiny-fixed.tflite", photo, out)
+    assert result.returncode == 0, result.stderr
+    assert SOURCE_TYPE.encode() in out.read_bytes()
+    with Image.open(out) as image:
+        assert image.getexif()[0x0131].startswith("colorize_tf example")
+
+
 def test_the_example_reads_16_bits(tmp_path):
     gray = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
     Image.fromarray(gray).save(tmp_path / "deep.png")
@@ -72,13 +82,13 @@ def test_the_example_says_what_is_wrong(tmp_path):
     cut = tmp_path / "cut.tflite"
     cut.write_bytes((MODELS / "tiny.tflite").read_bytes()[:-100])
     for words, said in (
-        ((bad, "a", "b"), "not a model exported by colorize_tf"),
+        ((bad, "a", "b.png"), "not a model exported by colorize_tf"),
         ((MODELS / "tiny.tflite", huge, tmp_path / "b.png"), "DecompressionBombError"),
         ((odd, photo, tmp_path / "b.png"), "KeyError: 'ab_scale'"),
         ((cut, photo, tmp_path / "b.png"), "does not match the checksum"),
         ((MODELS / "tiny.tflite", tmp_path / "none.png", tmp_path / "b.png"), "No such file"),
         ((MODELS / "tiny.tflite", bad, tmp_path / "b.png"), "cannot identify image file"),
-        ((MODELS / "tiny.tflite", photo, tmp_path / "b.xyz"), "unknown file extension"),
+        ((MODELS / "tiny.tflite", photo, tmp_path / "b.tif"), "b.tif: must end in one of .jpg, .jpeg, .png"),
         ((MODELS / "tiny.tflite", photo, bad), "bad.tflite: is there already"),
     ):
         result = run(*words)

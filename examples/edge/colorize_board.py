@@ -25,6 +25,7 @@ FROM_XYZ = np.linalg.inv(TO_XYZ)
 # What the card says where a key is absent.
 DEFAULTS = {"version": "1", "kind": "colorize", "fit": "pad", "multiple": 32, "short_side": 256}
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+MARKED = (".jpg", ".jpeg", ".png", ".webp", ".avif")  # into others Pillow does not write `xmp`
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
@@ -36,6 +37,8 @@ def main(model, source, target):
     """Reads a photo, asks the network for its colours, and writes them over the photo's own luma."""
     if Path(target).exists():
         sys.exit(f"{target}: is there already, and might be an original")
+    if Path(target).suffix.lower() not in MARKED:
+        sys.exit(f"{target}: must end in one of {', '.join(MARKED)}, in which it can say that its colour was added")
     interpreter, card = load(model)
     image = ImageOps.exif_transpose(Image.open(source))
     if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
