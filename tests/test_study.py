@@ -104,12 +104,13 @@ def test_the_rows_of_the_documentation_can_be_trained(tmp_path: Path) -> None:
         ([], ["a=nothing"], "--row: unknown name"),
         ([], ["unet"], "--row: must look like NAME=MODEL OPTIONS"),
         ([], ["a='unet"], "--row: must look like NAME=MODEL OPTIONS.*No closing quotation"),
-        ([], ["a/b=unet"], "--row: must be named by letters, digits"),
+        ([], ["a/b=unet"], "--row: must be named by at most 100 letters, digits"),
         ([], ["..=unet"], "--row: must be named by"),  # would be the study's own folder
         ([], [".sheet=unet"], "--row: must be named by"),
         ([], ["-a=unet"], "--row: must be named by"),  # would be an option of evaluate
         ([], ["$a=unet"], "--row: must be named by"),  # would be a formula of matplotlib
         ([], ["gray=unet"], "--row: must be named by"),  # is the baseline
+        ([], [f"{'a' * 101}=unet"], "--row: must be named by"),  # no file system has room for 300
         (["unet"], ["unet=dcgan"], "--row: needs a name that no other row has"),
         ([], ["a=unet --out runs/b --overwrite"], "--row: must leave --out to the study"),  # would replace that run
         ([], ["a=unet --preset=dcgan"], "--row: must leave --preset to the study. Received: --preset=dcgan"),
@@ -432,6 +433,8 @@ TRY = ("--smoke", "--passes", "1")
         (["--models", "--passes", "1"], "--models, --row: must name something"),
         (["--models", "unet", *TRY, "--photos", "0"], "--photos: must be at least 1"),
         (["--models", "unet", *TRY, "--features", "no.npz"], "--features: must be a file of weights"),
+        (["--models", "unet", *TRY, "--features", __file__], "weights: must be a file of .safetensors"),
+        (["--models", "unet", *TRY, "--lpips", __file__, __file__], "weights: must be a file of .safetensors"),
         (["--models", "unet", *TRY, "--lpips", "no.npz", "no.pth"], "--lpips: must be a file of weights"),
         (["--models", "unet", *TRY, "--row", "a=dcgan --test-share 0.3"], "--row: must be judged on the same photos"),
         (["--models", "--row", "a=unet --backbone resnet50", "--data", "folder:x", "--passes", "1"], "--encoder-width"),
@@ -469,6 +472,7 @@ def test_a_network_that_may_do_without_pairs_is_a_translator_where_it_has_two_se
     monkeypatch.setattr("colorize_tf.study.study.train", lambda *_: None)
     monkeypatch.setattr(Study, "_weights", lambda *_: ("weights", 3))
     monkeypatch.setattr(Steps, "run", lambda _, module, arguments: calls.append((module, list(arguments))) or 0.0)
+    monkeypatch.setattr("colorize_tf.study.__main__._check_weights", lambda *_: None)
     for name in ("vgg", "linear"):
         (tmp_path / name).touch()
     out, lpips = str(tmp_path / "study"), ["--lpips", str(tmp_path / "vgg"), str(tmp_path / "linear")]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.parsing import Parser
+from colorize_tf.quiet import load_tensorflow
 from colorize_tf.study.plan import MODELS, VARIANTS, check_options, entries
 from colorize_tf.study.study import Settings, Study
 from colorize_tf.study.training import Budget
@@ -104,11 +105,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         Settings(given.out, given.data, given.sets, common, budget, given.weights, judging, given.lpips, given.smoke),
     )
     study.check()
+    _check_weights(given.features, given.lpips)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return study.run(shlex.join(argv))
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _check_weights(features: str | None, lpips: Sequence[str] | None) -> None:
+    """Raises an InputError unless all rows, when they have been trained, can be judged with these files."""
+    if features is None and lpips is None:
+        return
+    load_tensorflow()
+    from colorize_tf.perception import open_features, open_lpips
+
+    if features is not None:
+        open_features(features)
+    if lpips is not None:
+        open_lpips(*lpips)
 
 
 def _interrupt(*_: object) -> None:

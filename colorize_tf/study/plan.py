@@ -32,7 +32,7 @@ EPOCHS = 20  # into which a budget of minutes is divided: as many points has a c
 NEVER = 1_000_000  # epochs: longer than any training
 
 # A row's name is that of folders, of a column and of a curve; the baseline of every table has one already.
-NAME = re.compile(r"(?!gray$)[A-Za-z0-9][A-Za-z0-9._+-]*")
+NAME = re.compile(r"(?!gray$)[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 # Options of `train` that the study itself gives: where a run lies, what it is of, and how long it takes.
 OWN = {"--preset", "--out", "--resume", "--overwrite", "--epochs", "--minutes", "--help", "-h"}
@@ -91,7 +91,7 @@ def entries(models: Iterable[str], rows: Iterable[str], *, variants: bool = Fals
         if not equals or not words:
             raise InputError("--row", "must look like NAME=MODEL OPTIONS", text)
         if not NAME.fullmatch(name.strip()):
-            raise InputError("--row", "must be named by letters, digits and . _ + -, and not gray", name)
+            raise InputError("--row", "must be named by at most 100 letters, digits and . _ + -, and not gray", name)
         if words[0] not in MODELS:
             raise unknown_key("--models" if text in texts else "--row", words[0], MODELS)
         check_options("--row", words[1:])
