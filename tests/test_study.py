@@ -433,8 +433,11 @@ TRY = ("--smoke", "--passes", "1")
         (["--models", "--passes", "1"], "--models, --row: must name something"),
         (["--models", "unet", *TRY, "--photos", "0"], "--photos: must be at least 1"),
         (["--models", "unet", *TRY, "--features", "no.npz"], "--features: must be a file of weights"),
-        (["--models", "unet", *TRY, "--features", __file__], "weights: must be a file of .safetensors"),
-        (["--models", "unet", *TRY, "--lpips", __file__, __file__], "weights: must be a file of .safetensors"),
+        (
+            ["--models", "unet", *TRY, "--features", __file__],
+            "--features: must be a file of .safetensors, .npz, .pth, .pt, .h5",
+        ),
+        (["--models", "unet", *TRY, "--lpips", __file__, __file__], "--lpips: must be a file of .safetensors"),
         (["--models", "unet", *TRY, "--lpips", "no.npz", "no.pth"], "--lpips: must be a file of weights"),
         (["--models", "unet", *TRY, "--row", "a=dcgan --test-share 0.3"], "--row: must be judged on the same photos"),
         (["--models", "--row", "a=unet --backbone resnet50", "--data", "folder:x", "--passes", "1"], "--encoder-width"),
@@ -472,10 +475,9 @@ def test_a_network_that_may_do_without_pairs_is_a_translator_where_it_has_two_se
     monkeypatch.setattr("colorize_tf.study.study.train", lambda *_: None)
     monkeypatch.setattr(Study, "_weights", lambda *_: ("weights", 3))
     monkeypatch.setattr(Steps, "run", lambda _, module, arguments: calls.append((module, list(arguments))) or 0.0)
-    monkeypatch.setattr("colorize_tf.study.__main__._check_weights", lambda *_: None)
-    for name in ("vgg", "linear"):
+    for name in ("vgg.npz", "linear.pth"):
         (tmp_path / name).touch()
-    out, lpips = str(tmp_path / "study"), ["--lpips", str(tmp_path / "vgg"), str(tmp_path / "linear")]
+    out, lpips = str(tmp_path / "study"), ["--lpips", str(tmp_path / "vgg.npz"), str(tmp_path / "linear.pth")]
     row = "radar=mcgan --data unpaired:synthetic:40|synthetic:40,seed=2"
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "comparison.md").touch()  # which the report would write

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.parsing import Parser
-from colorize_tf.quiet import load_tensorflow
 from colorize_tf.study.plan import MODELS, VARIANTS, check_options, entries
 from colorize_tf.study.study import Settings, Study
 from colorize_tf.study.training import Budget
 
 __all__ = ["main"]
 
+ARRAYS = (".safetensors", ".npz", ".pth", ".pt")  # files of weights; that of Keras's InceptionV3 is an .h5
 # Of the photos: as a rule, and of the two dozen of a smoke run, which are too few for those.
 SHARES = {"test": (0.1, 0.4), "val": (0.02, 0.2)}
 
@@ -92,6 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for flag, path in (("--features", given.features), *(("--lpips", path) for path in given.lpips or ())):
         if path is not None and not Path(path).is_file():
             raise InputError(flag, "must be a file of weights that exists", path)
+        kinds = (*ARRAYS, ".h5") if flag == "--features" else ARRAYS
+        if path is not None and Path(path).suffix not in kinds:  # evaluate would say so, but after the first training
+            raise InputError(flag, f"must be a file of {', '.join(kinds)}", path)
     if given.sets is not None and not given.sets.startswith("unpaired:"):
         raise InputError("--sets", "must be two sources, unpaired:A|B", given.sets)
     chosen = {"test": given.test_share, "val": given.val_share}
@@ -105,25 +108,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         Settings(given.out, given.data, given.sets, common, budget, given.weights, judging, given.lpips, given.smoke),
     )
     study.check()
-    _check_weights(given.features, given.lpips)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return study.run(shlex.join(argv))
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _check_weights(features: str | None, lpips: Sequence[str] | None) -> None:
-    """Raises an InputError unless all rows, when they have been trained, can be judged with these files."""
-    if features is None and lpips is None:
-        return
-    load_tensorflow()
-    from colorize_tf.perception import open_features, open_lpips
-
-    if features is not None:
-        open_features(features)
-    if lpips is not None:
-        open_lpips(*lpips)
 
 
 def _interrupt(*_: object) -> None:
