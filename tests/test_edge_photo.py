@@ -357,3 +357,8 @@ def test_the_original_bytes_are_untouched(tmp_path):
         for photo in reader.photos():
             COLORIZER.colorize(photo.raster)
     assert path.read_bytes() == before
+
+
+def test_a_folder_is_no_photo(tmp_path):
+    with pytest.raises(InputError, match=r"must be a file\. Received: a folder"), open_photo(tmp_path):
+        pass

@@ -136,7 +136,10 @@ def _known(content: BinaryIO, formats: list[str]) -> Image.Image:
 
 
 def _opened(path: Path) -> BinaryIO:
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait until somebody writes to it
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise InputError("a photo", "must be a file", "a folder")
+    if not stat.S_ISREG(mode):  # opening a pipe would wait until somebody writes to it
         raise InputError("a photo", "must be a file", "something else", "For a pipe: colorize - < PIPE")
     return path.open("rb")
 
