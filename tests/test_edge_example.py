@@ -75,6 +75,8 @@ def test_the_example_says_what_is_wrong(tmp_path):
     bad.write_bytes(bytes(100))
     huge = tmp_path / "huge.png"
     Image.new("1", (20_000, 9_000)).save(huge)
+    vague = tmp_path / "vague.tif"
+    Image.new("F", (40, 40), 0.5).save(vague)
     odd, whole = tmp_path / "odd.tflite", (MODELS / "tiny.tflite").read_bytes()
     _, card = read_model(MODELS / "tiny.tflite")
     content = whole.replace(b'"ab_scale"', b'"ab_scull"').replace(card.sha256.encode(), b"0" * 64)
@@ -84,6 +86,7 @@ def test_the_example_says_what_is_wrong(tmp_path):
     for words, said in (
         ((bad, "a", "b.png"), "not a model exported by colorize_tf"),
         ((MODELS / "tiny.tflite", huge, tmp_path / "b.png"), "DecompressionBombError"),
+        ((MODELS / "tiny.tflite", vague, tmp_path / "b.png"), "vague.tif: has tones of 32 bits"),
         ((odd, photo, tmp_path / "b.png"), "KeyError: 'ab_scale'"),
         ((cut, photo, tmp_path / "b.png"), "does not match the checksum"),
         ((MODELS / "tiny.tflite", tmp_path / "none.png", tmp_path / "b.png"), "No such file"),
@@ -94,5 +97,6 @@ def test_the_example_says_what_is_wrong(tmp_path):
         result = run(*words)
         assert (result.returncode, "Traceback" in result.stderr) == (1, False)
         assert said in result.stderr.splitlines()[-1]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tflite", "cut.tflite", "huge.png", "odd.tflite"]
+    made = ["bad.tflite", "cut.tflite", "huge.png", "odd.tflite", "vague.tif"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == made
     assert run().returncode == 1

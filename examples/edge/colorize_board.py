@@ -41,6 +41,8 @@ def main(model, source, target):
         sys.exit(f"{target}: must end in one of {', '.join(MARKED)}, in which it can say that its colour was added")
     interpreter, card = load(model)
     image = ImageOps.exif_transpose(Image.open(source))
+    if image.mode == "F" or (image.mode == "I" and image.getextrema()[1] > 65535):
+        sys.exit(f"{source}: has tones of 32 bits, of which nobody says what is white; make them 8 or 16")
     if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
         image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     image = image.convert("RGB")
