@@ -9,7 +9,7 @@ from PIL import Image
 from colorize_tf.edge.enlarge import blend_rows, joint_bilateral, mirror, positions, widen
 
 
-@pytest.mark.parametrize(("small", "large"), [(5, 40), (16, 23), (7, 7), (1, 9)])
+@pytest.mark.parametrize(("small", "large"), [(5, 40), (16, 23), (7, 7), (1, 9), (30, 307), (60, 200)])
 def test_bilinear_agrees_with_pillow(small, large):
     plane = np.random.default_rng(0).normal(0, 30, (small, small)).astype(np.float32)
     expected = np.asarray(Image.fromarray(plane).resize((large, large), Image.Resampling.BILINEAR))

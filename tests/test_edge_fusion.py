@@ -169,11 +169,11 @@ def test_neither_strips_nor_threads_show(monkeypatch, edges):
     image, ab = picture(9, 531, 397), smooth(10, 66, 50, 2, -60, 60)
     whole = fuse(image, ab, edges=edges, threads=1)
     monkeypatch.setattr(fusion, "BAND_ROWS", 37)
-    monkeypatch.setattr(fusion, "STRIP_PIXELS", 2000)
+    monkeypatch.setattr(fusion, "SHARED_STRIP_PIXELS", 2000)
     assert np.abs(fuse(image, ab, edges=edges, threads=3).astype(int) - whole).max() <= 1
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (300, 7)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (300, 7), (200_000, 1)])
 @pytest.mark.parametrize("edges", [True, False])
 def test_any_size_goes(size, edges):
     image = picture(11, *size)

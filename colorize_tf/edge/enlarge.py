@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 
-__all__ = ["EDGE", "blend_rows", "joint_bilateral", "mirror", "positions", "widen"]
+__all__ = ["EDGE", "QUIET", "blend_rows", "joint_bilateral", "mirror", "positions", "widen"]
 
 Array = np.ndarray[Any, Any]
 Tap = tuple[int, int, Array]  # row and column of a neighbour (0 is the sample itself), and its weights
 
 EDGE = 10.0  # L; a luma difference of this size halves a sample's weight
 BLOCK = 32_768  # pixels worked on at once
+# Multiplications of a matrix product, below the 2¹⁸ from which OpenBLAS wakes threads of its own, which would get into
+# the way of ours.
+QUIET = 250_000
+MATRIX = 48  # rows of chroma up to which a product with a matrix that is mostly 0 is quicker than rows picked by number
 
 
 def mirror(index: Array, length: int) -> Array:
@@ -60,17 +63,19 @@ def widen(rows: Array, left: Array, share: Array, room: Array | None = None) -> 
 
 
 def blend_rows(planes: Array, top: Array, share: Array, base: Array, out: Array, spare: Array) -> None:
-    """float32 [k,h,W], bilinear along its rows at n rising positions, + base [n,W] -> out [k,n,W]; `spare` [n,W]: room.
-
-    Output rows between the same two input rows are made together. A matrix product would be as fast, but wakes the
-    threads of the linear algebra library, which then get into the way of ours.
-    """
-    above = top.tolist()
-    starts = [0, *(row for row in range(1, len(above)) if above[row] != above[row - 1]), len(above)]
+    """float32 [k,h,W], bilinear along its rows at n rising places, + base [n,W] -> out [k,n,W]; `spare` [n,W]: room."""
+    count, first = len(top), int(top[0])
+    near = planes[:, first : int(top[-1]) + 2]
     shares = share[:, None]
-    if above[-1] - above[0] == len(above) - 1 and not share.any():
-        np.add(planes[:, above[0] : above[-1] + 1], base, out=out)
-    elif len(above) < 3 * len(starts):  # hardly any rows to be made together
+    if int(top[-1]) - first == count - 1 and not share.any():
+        np.add(near[:, :count], base, out=out)
+    elif near.shape[1] <= MATRIX:
+        weights = np.zeros((count, near.shape[1] + 1), np.float32)  # one more: below the last row there is none
+        row, upper = np.arange(count), top - first
+        weights[row, upper], weights[row, upper + 1] = 1.0 - share, share
+        _multiply(weights[:, :-1], near, out)
+        out += base
+    else:
         for rows, done in zip(planes, out, strict=True):
             np.take(rows, top, axis=0, out=done, mode="clip")
             np.take(rows, top + 1, axis=0, out=spare, mode="clip")
@@ -78,15 +83,17 @@ def blend_rows(planes: Array, top: Array, share: Array, base: Array, out: Array,
             spare *= shares
             done += spare
             done += base
-    else:
-        last = planes.shape[1] - 1
-        for start, stop in pairwise(starts):
-            row = above[start]
-            upper, lower = planes[:, row, None], planes[:, min(row + 1, last), None]
-            done = out[:, start:stop]
-            np.multiply(shares[start:stop], lower - upper, out=done)
-            done += upper
-            done += base[start:stop]
+
+
+def _multiply(weights: Array, planes: Array, out: Array) -> None:
+    """[n,h] times each of [k,h,W] -> out [k,n,W], in pieces of so few columns that no other threads wake."""
+    width = out.shape[2]
+    count = -(-weights.size * width // QUIET)
+    even = width - width % count
+    pieces = [array[..., :even].reshape(*array.shape[:2], count, -1).swapaxes(1, 2) for array in (planes, out)]
+    np.matmul(weights, pieces[0], out=pieces[1])
+    if even < width:
+        np.matmul(weights, planes[..., even:], out=out[..., even:])
 
 
 def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | None = None) -> Array:
@@ -104,8 +111,8 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
     _, height, width = ab.shape
     pitch = width + 2
     phases = np.zeros((factor, factor, height, pitch), np.float32)
-    phases[..., :width] = luma.reshape(height, factor, width, factor).transpose(1, 3, 0, 2)
-    mean = _Neighbours(phases[..., :width].mean((0, 1)))
+    phases[..., :width] = (luma * np.float32(1.0 / EDGE)).reshape(height, factor, width, factor).transpose(1, 3, 0, 2)
+    mean = _Neighbours(_means(phases[None], factor * factor)[0, :, :width])
     phases = phases.reshape(factor, factor, -1)
     out = np.empty((2, *phases.shape), np.float32)
     offset = (np.arange(factor, dtype=np.float32) + 0.5) / factor - 0.5
@@ -124,11 +131,20 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
 
     pixels = out.reshape(2, factor, factor, height, pitch)[..., :width]
     blend(_Neighbours(ab[:, None, None]))
-    blend(_Neighbours((2.0 * ab - pixels.mean((1, 2)))[:, None, None]))
+    spread = _means(out.reshape(2, factor, factor, height, pitch), factor * factor)[..., :width]
+    blend(_Neighbours((2.0 * ab - spread)[:, None, None]))
     whole = np.empty((2, height, factor, width, factor), np.float32)
     for column in range(factor):  # one by one, because NumPy copies long lines faster than short ones
         whole[..., column] = pixels[:, :, column].transpose(0, 2, 1, 3)
     return whole.reshape(2, height * factor, width * factor)
+
+
+def _means(phases: Array, count: int) -> Array:
+    """float32 [k,p,q,h,w] -> means over all p·q = `count` phases, float32 [k,h,w]."""
+    lines = phases.reshape(len(phases), count, -1)
+    sums: Array = np.add.reduce(lines, axis=1)  # NumPy takes four times as long for shorter lines, and for two axes
+    sums *= np.float32(1.0 / count)
+    return sums.reshape(len(phases), *phases.shape[-2:])
 
 
 class _Neighbours:
@@ -162,13 +178,15 @@ def _blocks(factor: int, size: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _taps(luma: Array, mean: _Neighbours, y: Array, x: Array) -> list[Tap]:
-    """The normalised weights [p,q,n] of the four samples around the places (y [p], x [q]) off a sample's centre."""
+    """The normalised weights [p,q,n] of the four samples around the places (y [p], x [q]) off a sample's centre.
+
+    `luma` and its means are given in units of EDGE.
+    """
     taps: list[Tap] = []
     total = np.zeros(luma.shape, np.float32)
     for row, down in ((0, 1.0 - np.abs(y)), (-1 if y[0] < 0 else 1, np.abs(y))):
         for column, across in ((0, 1.0 - np.abs(x)), (-1 if x[0] < 0 else 1, np.abs(x))):
             weight = luma - mean.at(row, column)
-            weight *= np.float32(1.0 / EDGE)
             weight *= weight
             weight += np.float32(1.0)
             np.divide(np.outer(down, across)[..., None], weight, out=weight)

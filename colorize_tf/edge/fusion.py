@@ -29,7 +29,9 @@ GUIDE_PIXELS = 2_000_000  # of the small copy of the photo, more or less
 EDGE_PIXELS = 1_000_000  # the edge-aware step works on at most so many
 SMALL = 100_000  # pixels below which threads cost more than they save
 BAND_ROWS, BAND_PIXELS = 192, 1_000_000  # rows whose chroma is widened together, fewer of a very wide photo
-STRIP_PIXELS = 131_072  # enough that NumPy's cost per call vanishes, few enough to stay near a core's cache
+# Worked on at once: few enough to stay in a core's cache, and enough that NumPy's cost per call vanishes, which is
+# larger where threads have to wait for each other's calls.
+STRIP_PIXELS, SHARED_STRIP_PIXELS = 32_768, 131_072
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class Fusion:
         return out
 
     def _strip_rows(self) -> int:
-        return max(1, STRIP_PIXELS // self._raster.width)
+        alone = _threads(self._threads, self._raster) == 1
+        return max(1, (STRIP_PIXELS if alone else SHARED_STRIP_PIXELS) // self._raster.width)
 
     def _colour(self, top: int, bottom: int, out: Array) -> None:
         """Rows top..bottom, with colour -> out [n,W,≥3]."""
@@ -155,12 +158,16 @@ def available_threads() -> int:
 @contextmanager
 def pool(threads: int | None, raster: Raster) -> Iterator[Executor | None]:
     """As many threads as the picture deserves; None where one will do."""
-    count = threads or available_threads()
-    if count < 2 or raster.height * raster.width < SMALL:
+    count = _threads(threads, raster)
+    if count < 2:
         yield None
         return
     with ThreadPoolExecutor(count) as executor:
         yield executor
+
+
+def _threads(wanted: int | None, raster: Raster) -> int:
+    return 1 if raster.height * raster.width < SMALL else wanted or available_threads()
 
 
 def _factor(chroma: Chroma, raster: Raster) -> int:

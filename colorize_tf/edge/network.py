@@ -106,7 +106,7 @@ class NetworkColorizer(ABC):
         height, width = raster.height, raster.width
         small = raster.reduced(GUIDE_PIXELS) if small is None else small
         prepared = prepare(small, height, width, self.card, space.luma, self.options.levels)
-        painted = paint_hints(hints or (), height, width, prepared) if self.card.hints else None
+        painted = paint_hints(hints, height, width, prepared) if hints else None
         ab = self._answer(prepared.luma, painted)
         scale = self.card.ab_scale
         covered = (prepared.height / scale, prepared.width / scale)
@@ -128,12 +128,14 @@ class NetworkColorizer(ABC):
         return ab
 
     def _finished(self, ab: Array, covered: tuple[float, float]) -> Array:
-        chroma = np.hypot(ab[..., 0], ab[..., 1])
-        if not np.isfinite(chroma).all():
+        a, b = ab[..., 0], ab[..., 1]
+        with np.errstate(over="ignore"):
+            squares = a * a + b * b
+        if not np.isfinite(squares.max()):
             raise RunError(f"{self.card.title} gave numbers that are not finite for this photo; export the model again")
-        seen = chroma[: -int(-covered[0] // 1), : -int(-covered[1] // 1)].ravel()
+        seen = squares[: -int(-covered[0] // 1), : -int(-covered[1] // 1)].ravel()
         rank = int(0.99 * (seen.size - 1))
-        strong = float(np.partition(seen, rank)[rank])
+        strong = float(np.partition(seen, rank)[rank]) ** 0.5
         scale = self.options.saturation
         if strong * scale > self.options.chroma_cap:
             scale = self.options.chroma_cap / strong

@@ -45,9 +45,13 @@ def prepare(small: Array, height: int, width: int, card: Card, luma_of: Any, lev
     inner, outer = sizes(height, width, card)
     # Halving or thirding first costs the bicubic filter nothing in quality, and spares it most of its work.
     factor = min(small.shape[0] // inner[0], small.shape[1] // inner[1]) // 2
-    luma = luma_of(resize(reduce(small, factor) if factor > 1 else small, *inner, Image.Resampling.BICUBIC))
-    if levels:
-        luma = level(luma)
+    seen = resize(reduce(small, factor) if factor > 1 else small, *inner, Image.Resampling.BICUBIC)
+    if levels and seen.ndim == 2 and seen.dtype == np.uint8:  # as below, but there are only 256 values to move
+        tones = luma_of(np.arange(256, dtype=np.uint8)[None])[0]
+        luma = np.take(level(tones, np.bincount(seen.ravel(), minlength=256)), seen, mode="wrap")
+    else:
+        luma = luma_of(seen)
+        luma = level(luma) if levels else luma
     if inner != outer:
         luma = luma[mirror(np.arange(outer[0]), inner[0])][:, mirror(np.arange(outer[1]), inner[1])]
     return Prepared(np.ascontiguousarray(luma, np.float32), *inner)
@@ -71,10 +75,13 @@ def _length(wanted: float, most: int | None = None) -> int:
     return length if most is None else min(length, most)
 
 
-def level(luma: Array) -> Array:
-    """CIE L [H,W] -> the same with its 1 % and 99 % points moved out towards 0 and 100, by at most MOST_GAIN."""
-    counts = np.bincount((luma.ravel() * 4.0).astype(np.intp), minlength=401)
-    share = np.cumsum(counts) / luma.size
+def level(luma: Array, times: Array | None = None) -> Array:
+    """CIE L [...] -> the same with its 1 % and 99 % points moved out towards 0 and 100, by at most MOST_GAIN.
+
+    `times`, if given, is how often each of the values is there.
+    """
+    sums = np.cumsum(np.bincount((luma.ravel() * 4.0).astype(np.intp), times, minlength=401))
+    share = sums / sums[-1]
     low, high = np.searchsorted(share, (0.01, 0.99)) / 4.0
     span = high - low
     if span <= 0:
@@ -83,7 +90,9 @@ def level(luma: Array) -> Array:
     taken = min(slack, (MOST_GAIN - 1.0) * span)
     low_to = low - taken * low / slack if slack else low
     gain = (span + taken) / span
-    moved: Array = (luma - np.float32(low)) * np.float32(gain) + np.float32(low_to)
+    moved: Array = luma - np.float32(low)
+    moved *= np.float32(gain)
+    moved += np.float32(low_to)
     return np.clip(moved, 0.0, 100.0, out=moved)
 
 

@@ -88,10 +88,10 @@ class Tables:
 
     light: Array  # float32 [3, 256]: luminance that a code of red, green or blue contributes, ÷ green's weight, × STEPS
     gray_light: Array  # float32 [256]: the same for a gray of this code
-    gray_root: Array  # float32 [256]: CIE Lab's f of a gray of this code
-    root: Array  # float32 [STEPS + 1]: CIE Lab's f of a luminance
-    gray_stirred: Array  # float32 [256]: gray_root + `RgbSpace.stir`, to which chroma is added
-    stirred: Array  # float32 [STEPS + 1]: root + `RgbSpace.stir`
+    gray_luma: Array  # float32 [256]: CIE L of a gray of this code
+    luma: Array  # float32 [STEPS + 1]: CIE L of a luminance
+    gray_stirred: Array  # float32 [256]: CIE Lab's f of a gray of this code + `RgbSpace.stir`, to which chroma is added
+    stirred: Array  # float32 [STEPS + 1]: the same of a luminance
     # Of two grays next to each other, whose codes are read as one number of 16 bits: half as many look-ups.
     light_pairs: Array  # complex64 [65536], of which the parts are the two values of gray_light
     stirred_pairs: Array  # complex64 [65536]
@@ -159,8 +159,8 @@ class RgbSpace:
         return Tables(
             light=light.astype(np.float32),
             gray_light=gray_light,
-            gray_root=gray_root.astype(np.float32),
-            root=root.astype(np.float32),
+            gray_luma=(116.0 * gray_root - 16.0).astype(np.float32),
+            luma=(116.0 * root - 16.0).astype(np.float32),
             gray_stirred=gray_stirred,
             stirred=(root + self.stir(centre)).astype(np.float32),
             light_pairs=_pairs(gray_light),
@@ -217,13 +217,9 @@ class RgbSpace:
     def luma(self, pixels: Array) -> Array:
         """uint8 or uint16 [H,W] gray or [H,W,3] in this space -> CIE L 0..100, float32 [H,W]."""
         if pixels.dtype == np.uint8 and pixels.ndim == 2:
-            root = np.take(self.tables.gray_root, pixels, mode="wrap")
-        else:
-            index = (self.luminance(pixels) * np.float32(STEPS)).astype(np.int32)
-            root = np.take(self.tables.root, index, mode="clip")
-        root *= np.float32(116.0)
-        root -= np.float32(16.0)
-        return root
+            return np.take(self.tables.gray_luma, pixels, mode="wrap")
+        index = (self.luminance(pixels) * np.float32(STEPS)).astype(np.int32)
+        return np.take(self.tables.luma, index, mode="clip")
 
     def chroma(self, pixels: Array) -> Array:
         """uint8 or uint16 [H,W,3] in this space -> CIE ab, float64 [H,W,2]."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from colorize_tf.edge.enlarge import blend_rows
+from colorize_tf.edge.enlarge import QUIET, blend_rows
 from colorize_tf.edge.reds import REDDISH, round_reds
 from colorize_tf.edge.space import CODE_AT, CUT_AT, KNEE, SLOPE, STEPS, RgbSpace, Tables, lab_root
 
@@ -21,9 +21,8 @@ __all__ = ["Strip", "cube_of", "pull_in"]
 Array = np.ndarray[Any, Any]
 
 PACKED = sys.byteorder == "little"
-# Columns of a matrix product: nine times so many stay below the 2¹⁸ from which OpenBLAS wakes threads of its own, which
-# would get into the way of ours.
-PRODUCT = 28_000
+PRODUCT = QUIET // 9  # pixels whose three values are multiplied by a matrix at once
+CODES = np.array([[0xFF], [0xFF0000]], np.uint32)  # of red and blue, in a pixel's word
 
 _kept = threading.local()
 
@@ -101,12 +100,11 @@ class _Cut:
         self.room = self.linear[:2], self.index.view(np.float32)[:2]
         self.chroma = self.planes.reshape(2, height, width)
         self.root, self.spare = self.linear[:2].reshape(2, height, width)
-        even = size - size % PRODUCT
-        stacks = [array[:, :even].reshape(3, -1, PRODUCT).transpose(1, 0, 2) for array in (xyz, self.linear)]
-        self.products = [tuple(stacks), (xyz[:, even:], self.linear[:, even:])]
+        self.products = _products(xyz, self.linear)
         # Red, green and blue in steps of light, and room for their codes: the same memory as other types.
         self.steps = tuple(self.index)
-        self.codes = tuple(self.linear.view(np.uint32))
+        words = self.linear.view(np.uint32)
+        self.codes, self.red_blue = tuple(words), words[::2]
         self.spares = tuple(self.index.view(np.uint32)[:2])
         self.place = strip._place[:size]
         self.place_rows = self.place.reshape(height, width)
@@ -124,8 +122,8 @@ class _Cut:
             np.copyto(self.pairs, codes[: self.even].view(np.uint16))
             for double, out in zip((tables.light_pairs, tables.stirred_pairs), self.paired, strict=True):
                 np.take(double, self.pairs, out=out, mode="wrap")
-            rest = codes[self.even :]
-            light[self.even :], root[self.even :] = tables.gray_light[rest], tables.gray_stirred[rest]
+            for last in range(self.even, codes.size):
+                light[last], root[last] = tables.gray_light[codes[last]], tables.gray_stirred[codes[last]]
             return
         for channel, out in enumerate((light, root, root)):
             np.copyto(self.place_rows, pixels[..., channel])
@@ -161,7 +159,6 @@ class _Cut:
         rest -= green
         red += up  # carries into the code where there is a step
         red >>= CODE_AT
-        red &= 0xFF
         self.look_up(tables.green, rest, green)
         self.look_up(tables.blue, self.steps[2], blue)
         np.right_shift(green, 16, out=spare)
@@ -172,7 +169,7 @@ class _Cut:
         if PACKED and out.shape[2] == 4 and out.flags.c_contiguous:
             # Whole words are quicker than bytes at every fourth place; what is in the fourth byte does not matter.
             word = out.view(np.uint32).reshape(-1)
-            blue &= 0xFF0000
+            np.bitwise_and(self.red_blue, CODES, out=self.red_blue)
             np.bitwise_or(red, green, out=word)
             word |= blue
             return
@@ -183,12 +180,24 @@ class _Cut:
         out[..., 2] = blue.reshape(self.shape)
 
 
+def _products(xyz: Array, linear: Array) -> list[tuple[Array, Array]]:
+    """float32 [3,n] twice -> the same memory in pairs of pieces [k,3,m], of which there are as few as can be."""
+    size = xyz.shape[1]
+    least = -(-size // PRODUCT)
+    count = next((count for count in range(least, 32 * least) if size % count == 0), least)
+    even = size - size % count
+    pieces = [array[:, :even].reshape(3, count, -1).swapaxes(0, 1) for array in (xyz, linear)]
+    rest = [(xyz[:, even:], linear[:, even:])] if even < size else []
+    return [(pieces[0], pieces[1]), *rest]
+
+
 def _into_gamut(linear: Array, light: Array, unit: np.float32, index: Array, room: Array) -> None:
     """Moves what lies outside 0..STEPS towards the neutral of its luminance, just far enough."""
-    bits = np.bitwise_or(index[0], index[1], out=room.view(np.int32))
-    bits |= index[2]
-    if int(room.max()) <= STEPS:  # negative values are large ones here, and STEPS has all its 16 bits set
+    steps = index.view(np.uint32)  # negative values are large ones here
+    if int(steps.max()) <= STEPS:
         return
+    np.bitwise_or(steps[0], steps[1], out=room)
+    room |= steps[2]  # STEPS has all its 16 bits set
     outside = np.flatnonzero(room > STEPS)
     inside = pull_in(linear.take(outside, axis=1), light[outside] * unit, STEPS).astype(np.int32)
     for row, values in zip(index, inside, strict=True):  # row by row: all at once takes NumPy far longer
