@@ -131,12 +131,13 @@ class NetworkColorizer(ABC):
         a, b = ab[..., 0], ab[..., 1]
         with np.errstate(over="ignore"):
             squares = a * a + b * b
-        if not np.isfinite(squares.max()):
+        strongest = float(squares.max()) ** 0.5
+        if not np.isfinite(strongest):
             raise RunError(f"{self.card.title} gave numbers that are not finite for this photo; export the model again")
-        seen = squares[: -int(-covered[0] // 1), : -int(-covered[1] // 1)].ravel()
-        rank = int(0.99 * (seen.size - 1))
-        strong = float(np.partition(seen, rank)[rank]) ** 0.5
-        scale = self.options.saturation
-        if strong * scale > self.options.chroma_cap:
-            scale = self.options.chroma_cap / strong
+        scale, cap = self.options.saturation, self.options.chroma_cap
+        if strongest * scale > cap:
+            seen = squares[: -int(-covered[0] // 1), : -int(-covered[1] // 1)].ravel()
+            rank = int(0.99 * (seen.size - 1))
+            strong = float(np.partition(seen, rank)[rank]) ** 0.5
+            scale = min(scale, cap / max(strong, 1e-9))
         return ab * np.float32(scale)
