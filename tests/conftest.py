@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,6 +18,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import pytest
 from PIL import Image
+
+from .albums import MODEL, make_album
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start with them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -92,3 +94,22 @@ def colourful(seed: int, height: int = 48, width: int = 64) -> np.ndarray:
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (4, 5, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder of photos as `make_album` describes it."""
+    return make_album(tmp_path)
+
+
+@pytest.fixture
+def colorize(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command in this process; gives the exit code, stdout and stderr."""
+    from colorize_tf.__main__ import main
+
+    def call(*words: object, model: Path | None = MODEL) -> tuple[int, str, str]:
+        code = main([*map(str, words), *(["--model", str(model)] if model else [])])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

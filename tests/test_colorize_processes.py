@@ -17,12 +17,7 @@ from PIL import Image
 
 import colorize_tf.apps.photos as photos_app
 
-from .albums import MODEL, files, gray, is_coloured, make_album, start
-
-
-@pytest.fixture
-def album(tmp_path):
-    return make_album(tmp_path)
+from .albums import MODEL, files, gray, is_coloured, start
 
 
 def test_a_pipe(album):
