@@ -69,7 +69,9 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def measure(content: bytes, colorizer: TfliteColorizer, repeat: int) -> dict[str, Any]:
+def measure(
+    content: bytes, colorizer: TfliteColorizer, repeat: int, typical: Callable[[list[float]], float] = min
+) -> dict[str, Any]:
     """The bytes of a JPEG -> milliseconds of each step (the fastest of `repeat`), and what they were measured on."""
     with open_photo(content, "--photo") as reader:
         if reader.format != "JPEG":
@@ -120,7 +122,7 @@ def measure(content: bytes, colorizer: TfliteColorizer, repeat: int) -> dict[str
         "whole, fast": lambda: lambda: whole(False),
         "Pillow decode + encode": lambda: plain,
     }
-    times = {name: _fastest(step, repeat) for name, step in steps.items()}
+    times = {name: typical(_seconds(step, repeat)) for name, step in steps.items()}
     width, height = photo.size
     return {
         "photo": f"{width}×{height} {original.mode}",
@@ -166,15 +168,15 @@ def _decode(content: bytes) -> None:
         next(reader.photos())
 
 
-def _fastest(step: Step, repeat: int) -> float:
-    """Seconds; what `step` does before it gives the work to measure does not count."""
+def _seconds(step: Step, repeat: int) -> list[float]:
+    """How long each of `repeat` turns takes; what `step` does before it gives the work to measure does not count."""
     times = []
     for _ in range(repeat):
         work = step()
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
-    return min(times)
+    return times
 
 
 def _table(report: dict[str, Any]) -> str:
