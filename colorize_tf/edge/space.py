@@ -159,8 +159,8 @@ class RgbSpace:
         return Tables(
             light=light.astype(np.float32),
             gray_light=gray_light,
-            gray_luma=(116.0 * gray_root - 16.0).astype(np.float32),
-            luma=(116.0 * root - 16.0).astype(np.float32),
+            gray_luma=_luma(gray_root),
+            luma=_luma(root),
             gray_stirred=gray_stirred,
             stirred=(root + self.stir(centre)).astype(np.float32),
             light_pairs=_pairs(gray_light),
@@ -228,6 +228,11 @@ class RgbSpace:
             lab_root(sum(weight * light for weight, light in zip(row, linear, strict=True))) for row in self.to_xyz
         )
         return np.stack([500.0 * (x - y), 200.0 * (y - z)], -1)
+
+
+def _luma(root: Array) -> Array:
+    """CIE Lab's f -> CIE L, float32, rounded as on every host of a model: its int8 file notices the last digit."""
+    return np.asarray(root.astype(np.float32) * np.float32(116.0) - np.float32(16.0))
 
 
 def _coarse(curve: Curve) -> int:
