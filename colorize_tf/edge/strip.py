@@ -1,7 +1,8 @@
 """The arithmetic of one strip: luminance of the pixels + widened chroma -> pixels.
 
 This is the inner loop of the whole product, hence its style: every step writes into a kept array, powers and roots are
-looked up, and what only few strips need (dark pixels, colours outside the space) is done only there.
+looked up, what only few strips need (dark pixels, colours outside the space) is done only there, and NumPy is called by
+its shortest way: while Python finds its way to the arithmetic, no other thread goes on.
 """
 
 from __future__ import annotations
@@ -121,13 +122,13 @@ class _Cut:
             codes = np.ascontiguousarray(pixels).reshape(-1)
             np.copyto(self.pairs, codes[: self.even].view(np.uint16))
             for double, out in zip((tables.light_pairs, tables.stirred_pairs), self.paired, strict=True):
-                np.take(double, self.pairs, out=out, mode="wrap")
+                double.take(self.pairs, out=out, mode="wrap")
             for last in range(self.even, codes.size):
                 light[last], root[last] = tables.gray_light[codes[last]], tables.gray_stirred[codes[last]]
             return
         for channel, out in enumerate((light, root, root)):
             np.copyto(self.place_rows, pixels[..., channel])
-            np.take(tables.light[channel], self.place, out=out, mode="wrap")
+            tables.light[channel].take(self.place, out=out, mode="wrap")
             if channel:
                 light += root
         np.multiply(light, tables.unit, out=root)
@@ -138,7 +139,7 @@ class _Cut:
         """table[index] -> out [n], for indices that are inside the table."""
         # NumPy looks up by 64-bit numbers alone, and would make them anew at each call; `wrap` costs it least.
         np.copyto(self.place, index)
-        np.take(table, self.place, out=out, mode="wrap")
+        table.take(self.place, out=out, mode="wrap")
 
     def encode(self, tables: Tables, out: Array, reds: bool) -> None:
         """Linear light in steps -> 8-bit codes of the same luminance, each of them next to the exact one.
@@ -194,11 +195,11 @@ def _products(xyz: Array, linear: Array) -> list[tuple[Array, Array]]:
 def _into_gamut(linear: Array, light: Array, unit: np.float32, index: Array, room: Array) -> None:
     """Moves what lies outside 0..STEPS towards the neutral of its luminance, just far enough."""
     steps = index.view(np.uint32)  # negative values are large ones here
-    if int(steps.max()) <= STEPS:
+    if np.maximum.reduce(steps, axis=None) <= STEPS:
         return
     np.bitwise_or(steps[0], steps[1], out=room)
     room |= steps[2]  # STEPS has all its 16 bits set
-    outside = np.flatnonzero(room > STEPS)
+    outside = (room > STEPS).nonzero()[0]
     inside = pull_in(linear.take(outside, axis=1), light[outside] * unit, STEPS).astype(np.int32)
     for row, values in zip(index, inside, strict=True):  # row by row: all at once takes NumPy far longer
         row[outside] = values
@@ -227,7 +228,7 @@ def cube_of(roots: Array, knee: Array, room: tuple[Array, Array]) -> None:
     the cube's tangent, so it is a cube of what exceeds the knee plus a line of what falls short of it.
     """
     above, cube = room
-    if roots.min() >= KNEE:
+    if np.minimum.reduce(roots, axis=None) >= KNEE:
         np.multiply(roots, roots, out=cube)
         roots *= cube
         return
