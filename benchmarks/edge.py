@@ -6,8 +6,8 @@
 Without --model it is the bundled one, or where none ships yet, the same network untrained (needs TensorFlow).
 Contestants take turns and the fastest of several rounds counts, so that other work on the machine meets all of them;
 the folder, which is coloured once, is put beside the median of its steps. Figures still mean little unless the load
-average, printed first, is near 0. With --strict the exit code is 1 if a
-promise is broken. Memory is read from /proc, so on Linux alone.
+average, printed first, is near 0. With --strict the exit code is 1 if a promise is broken. Memory is read from /proc,
+so on Linux alone.
 """
 
 from __future__ import annotations

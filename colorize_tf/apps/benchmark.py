@@ -72,7 +72,7 @@ def run(argv: Sequence[str]) -> int:
 def measure(
     content: bytes, colorizer: TfliteColorizer, repeat: int, typical: Callable[[list[float]], float] = min
 ) -> dict[str, Any]:
-    """The bytes of a JPEG -> milliseconds of each step (the fastest of `repeat`), and what they were measured on."""
+    """The bytes of a JPEG -> milliseconds of each step, the `typical` of `repeat`, and what they were measured on."""
     with open_photo(content, "--photo") as reader:
         if reader.format != "JPEG":
             raise InputError("--photo", "must be a JPEG", reader.format)

@@ -66,7 +66,6 @@ def blend_rows(planes: Array, top: Array, share: Array, base: Array, out: Array,
     """float32 [k,h,W], bilinear along its rows at n rising places, + base [n,W] -> out [k,n,W]; `spare` [n,W]: room."""
     count, first = len(top), int(top[0])
     near = planes[:, first : int(top[-1]) + 2]
-    shares = share[:, None]
     if int(top[-1]) - first == count - 1 and not share.any():
         np.add(near[:, :count], base, out=out)
     elif near.shape[1] <= MATRIX:
@@ -80,7 +79,7 @@ def blend_rows(planes: Array, top: Array, share: Array, base: Array, out: Array,
             np.take(rows, top, axis=0, out=done, mode="clip")
             np.take(rows, top + 1, axis=0, out=spare, mode="clip")
             spare -= done
-            spare *= shares
+            spare *= share[:, None]
             done += spare
             done += base
 
@@ -112,7 +111,7 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
     pitch = width + 2
     phases = np.zeros((factor, factor, height, pitch), np.float32)
     phases[..., :width] = (luma * np.float32(1.0 / EDGE)).reshape(height, factor, width, factor).transpose(1, 3, 0, 2)
-    mean = _Neighbours(_means(phases[None], factor * factor)[0, :, :width])
+    mean = _Neighbours(_means(phases[None])[0, :, :width])
     phases = phases.reshape(factor, factor, -1)
     out = np.empty((2, *phases.shape), np.float32)
     offset = (np.arange(factor, dtype=np.float32) + 0.5) / factor - 0.5
@@ -131,7 +130,7 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
 
     pixels = out.reshape(2, factor, factor, height, pitch)[..., :width]
     blend(_Neighbours(ab[:, None, None]))
-    spread = _means(out.reshape(2, factor, factor, height, pitch), factor * factor)[..., :width]
+    spread = _means(out.reshape(2, factor, factor, height, pitch))[..., :width]
     blend(_Neighbours((2.0 * ab - spread)[:, None, None]))
     whole = np.empty((2, height, factor, width, factor), np.float32)
     for column in range(factor):  # one by one, because NumPy copies long lines faster than short ones
@@ -139,12 +138,13 @@ def joint_bilateral(ab: Array, luma: Array, factor: int, executor: Executor | No
     return whole.reshape(2, height * factor, width * factor)
 
 
-def _means(phases: Array, count: int) -> Array:
-    """float32 [k,p,q,h,w] -> means over all p·q = `count` phases, float32 [k,h,w]."""
-    lines = phases.reshape(len(phases), count, -1)
+def _means(phases: Array) -> Array:
+    """float32 [k,p,q,h,w] -> means over all p·q phases, float32 [k,h,w]."""
+    planes, rows, columns, *size = phases.shape
+    lines = phases.reshape(planes, rows * columns, -1)
     sums: Array = np.add.reduce(lines, axis=1)  # NumPy takes four times as long for shorter lines, and for two axes
-    sums *= np.float32(1.0 / count)
-    return sums.reshape(len(phases), *phases.shape[-2:])
+    sums *= np.float32(1.0 / (rows * columns))
+    return sums.reshape(planes, *size)
 
 
 class _Neighbours:
