@@ -36,10 +36,12 @@ class FakeColorizer(override val card: Card = CARD) : Colorizer {
     val vivid = ArrayList<Float>()
     val threads = HashSet<String>()
     var closedOn: String? = null
+    @Volatile var begun = 0
     @Volatile var gate: CountDownLatch? = null
     @Volatile var failure: Throwable? = null
 
     override fun chroma(small: Small, hints: List<Hint>, vivid: Float, levels: Boolean): Chroma {
+        begun++
         gate?.await()
         failure?.let { throw it }
         asked.add(hints)

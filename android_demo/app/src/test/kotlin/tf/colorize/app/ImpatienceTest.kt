@@ -89,6 +89,7 @@ class ImpatienceTest {
             val gate = CountDownLatch(1)
             colorizer.gate = gate
             stage.model.vivid(1f)
+            waitFor("the network") { colorizer.begun == 2 }
             stage.click(R.id.cancel)
             val before = stage.state.photo!!.after
             gate.countDown()
