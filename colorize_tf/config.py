@@ -91,7 +91,7 @@ class TrainConfig(Checked):
     decay_until: int | None = option(None, "epoch at which it has fallen, if not the last; it stays there", low=1)
     pretrain_epochs: int = option(0, "first epochs, in the network's first phase: the L1 loss alone", low=0)
     warmup_epochs: int = option(0, "epochs after those, in which the discriminator alone learns", low=0)
-    init_from: str | None = option(None, "run, checkpoint or weights file to start from")
+    init_from: str | None = option(None, "run, checkpoint or weights to start from, or mobile: the model that ships")
     encoder_weights: str | None = option(None, "what an encoder starts from: imagenet where Keras has it, or a file")
     freeze: tuple[str, ...] = option((), "layers not to train, as path patterns such as 'generator/down*'")
     thaw_at: int | None = option(None, "epoch (counted from 1) at which frozen layers join in", low=1)

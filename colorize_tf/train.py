@@ -20,7 +20,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorize_tf.config import DataConfig
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from colorize_tf.pipeline import Augment
 
 __all__ = ["main", "photos_for", "train", "variation_of"]
-
-PREPARED_FROM = 10_000  # photos that a network looks at before it learns: how rare colours are does not need more
 
 _log = logging.getLogger("colorize_tf.train")
 
@@ -60,12 +57,12 @@ def train(arguments: Arguments, command: str = "") -> int:
 
     from colorize_tf import checkpoints, run_folder
     from colorize_tf.callbacks import attending
-    from colorize_tf.datasets.readable import read_each
     from colorize_tf.epochs import attendants, check_best_metric, is_best
     from colorize_tf.models import build
     from colorize_tf.phases import Phases
-    from colorize_tf.pipeline import evaluation_batches, steps_per_epoch, training_batches
+    from colorize_tf.pipeline import steps_per_epoch, training_batches
     from colorize_tf.splits import open_splits
+    from colorize_tf.start import begin
     from colorize_tf.steps import Clock, NanGuard, Stepper, StopSignals, failures_in_one_line, next_batch
     from colorize_tf.strategies import open_devices
 
@@ -104,16 +101,7 @@ def train(arguments: Arguments, command: str = "") -> int:
     else:
         if arguments.resume:
             checkpoints.check_fresh(run)
-        if options.encoder_weights:
-            if not hasattr(model, "load_encoder"):
-                raise InputError("--encoder-weights", "needs a network that takes such an encoder", config.model.name)
-            model.load_encoder(options.encoder_weights)
-        if options.init_from:
-            checkpoints.load_weights(model, checkpoints.weights_of(Path(options.init_from)))
-        if hasattr(model, "prepare"):
-            some = photos.sample(PREPARED_FROM)
-            seen = evaluation_batches(some, view=model.view, size=config.model.size, batch=min(16, some.count))
-            model.prepare(read_each(seen.as_numpy_iterator()))
+        begin(model, photos, config)
 
     # === Batches: step k of the stream depends on the seed and k alone ===
     def stream(worker: tuple[int, int], per_step: int) -> tf.data.Dataset:

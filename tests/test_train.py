@@ -324,7 +324,7 @@ def test_a_network_looks_at_so_many_photos_at_most_beforehand(most: int, looked_
         raise InputError("prepare", "is over", len(seen))  # what follows is tested elsewhere
 
     monkeypatch.setattr(model_class("eccv16"), "prepare", look)
-    monkeypatch.setattr("colorize_tf.train.PREPARED_FROM", most)
+    monkeypatch.setattr("colorize_tf.start.PREPARED_FROM", most)
     words = "--preset eccv16 --smoke --data synthetic:10,size=40x40 --val-share 0 --test-share 0"
     assert main([*words.split(), "--out", str(tmp_path / "run")]) == 2
     assert len(seen) == looked_at
@@ -390,6 +390,7 @@ def test_command_that_is_no_unicode_is_kept_as_it_is(data: list[str], tmp_path: 
         ("--data nonsense --out {tmp}/x", "nonsense"),
         ("--init-from {tmp}/none --out {tmp}/x", "--init-from: does not exist"),
         ("--init-from {tmp}/empty --out {tmp}/x", "--init-from: has no weights yet"),
+        ("--init-from mobile --out {tmp}/x", "--init-from: can be an exported network for --preset mobile alone"),
         ("--init-from {run} --base-width 8 --out {tmp}/x", "another architecture"),
         ("--best-metric psnr --out {tmp}/x", "Did you mean val_psnr?"),
         ("--thaw-at 2 --out {tmp}/x", "needs --freeze"),

@@ -25,6 +25,7 @@ from colorize_tf.colorspace import AB_RANGE
 from colorize_tf.errors import InputError
 from colorize_tf.losses import GanLoss
 from colorize_tf.models.blocks import resized
+from colorize_tf.models.frozen import Frozen, measure_norms
 from colorize_tf.models.guidance import guided
 from colorize_tf.models.mobile_network import COARSER, mixed, mobile_generator
 from colorize_tf.models.mobilenet import load_imagenet
@@ -112,6 +113,14 @@ class Mobile(Pix2PixRGB):
     def load_encoder(self, path: str | Path) -> None:
         """Starts the encoder from the ImageNet weights in an npz file (see `mobilenet.load_imagenet`)."""
         load_imagenet(self.generator, path)
+        self.averaged.set_weights(self.generator.get_weights())
+
+    def load_exported(self, path: Path, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Goes on from a float TFLite file of this network; (x, y) batches of the photos it is to learn from."""
+        frozen = Frozen(path)
+        frozen.give(self.generator)
+        self.log_rarity.assign(frozen.variable(tuple(self.log_rarity.shape)))
+        measure_norms(self.generator, (x for x, _ in batches))
         self.averaged.set_weights(self.generator.get_weights())
 
     def prepare(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:

@@ -1,0 +1,62 @@
+"""What a network knows before its first step: weights of earlier work, and what its photos tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from colorize_tf import checkpoints
+from colorize_tf.config import RunConfig
+from colorize_tf.datasets import Photos, Unpaired
+from colorize_tf.datasets.readable import read_each
+from colorize_tf.edge.card import read_model
+from colorize_tf.edge.tflite import bundled_model
+from colorize_tf.errors import InputError
+from colorize_tf.pipeline import evaluation_batches
+
+__all__ = ["begin"]
+
+SHIPPED = "mobile"  # for --init-from: the model that comes with the package
+MEASURED_ON = 512  # photos from which the batch norms of an exported network get their statistics again
+PREPARED_FROM = 10_000  # photos that a network looks at before it learns: how rare colours are does not need more
+
+
+def begin(model: keras.Model, photos: Photos | Unpaired, config: RunConfig) -> None:
+    """Starts the network as `config` says, and shows it the photos that it is to learn from."""
+
+    def seen(most: int) -> Iterator[Any]:
+        some = photos.sample(most)
+        batches = evaluation_batches(some, view=model.view, size=config.model.size, batch=min(16, some.count))
+        return read_each(batches.as_numpy_iterator())
+
+    options = config.train
+    if options.encoder_weights:
+        if not hasattr(model, "load_encoder"):
+            raise InputError("--encoder-weights", "needs a network that takes such an encoder", config.model.name)
+        model.load_encoder(options.encoder_weights)
+    exported = options.init_from and _load(model, options.init_from, seen)
+    if hasattr(model, "prepare") and not exported:  # an exported network knows how rare colours are
+        model.prepare(seen(PREPARED_FROM))
+
+
+def _load(model: keras.Model, start: str, seen: Callable[[int], Iterator[Any]]) -> bool:
+    """Whether that is an exported network."""
+    path = Path(start)
+    weights = _shipped() if start == SHIPPED and not path.exists() else checkpoints.weights_of(path)
+    if weights.suffix != ".tflite":
+        checkpoints.load_weights(model, weights)
+        return False
+    if not hasattr(model, "load_exported"):
+        raise InputError("--init-from", "can be an exported network for --preset mobile alone", start)
+    model.load_exported(weights, seen(MEASURED_ON))
+    return True
+
+
+def _shipped() -> Path:
+    """The model that comes with the package, as it was before it was rounded to 8 bits."""
+    path = bundled_model()
+    twin = read_model(path)[1].twin
+    return path.with_name(twin) if twin else path
