@@ -92,7 +92,11 @@ EXPECTED = {
         TWO_CORES, "8.5",
         "after 12 of 100 epochs 21.5 dB on 917 photos held out (gray 21.8), colourfulness 32 (truth 43)",
     ),
-    "cyclegan-small": Expected(TWO_CORES, "4.4"),
+    "cyclegan-small": Expected(
+        TWO_CORES, "4.4",
+        "after 56 of 200 passes over 96 paintings and 85 photos cycle error 0.095; Fréchet distances of 131 and 112, "
+        "further from the other set than untouched pictures (87)",
+    ),
     "cyclegan-gray-small": Expected(
         TWO_CORES, "253",
         "after 0.6 of 200 epochs 21.2 dB on 917 photos held out (gray 21.8), colourfulness 27 (truth 43)",
