@@ -46,13 +46,6 @@ TINY = [
 Start: TypeAlias = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture(autouse=True)
-def policy_as_before():
-    before = keras.config.dtype_policy()
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 @pytest.fixture(scope="module")
 def data(photo_folder: Path) -> list[str]:
     return [*TINY, "--data", f"folder:{photo_folder}"]
