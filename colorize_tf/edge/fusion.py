@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from colorize_tf.edge.enlarge import joint_bilateral, mirror, positions, widen
+from colorize_tf.edge.palette import Palette
 from colorize_tf.edge.raster import ArrayRaster, Raster, gray_of, resize
 from colorize_tf.edge.space import SRGB, RgbSpace
 from colorize_tf.edge.strip import Strip
@@ -77,7 +78,7 @@ class Fusion:
     Args:
         raster: the picture.
         chroma: its colour.
-        edges: False leaves out the edge-aware step.
+        edges: False leaves out the edge-aware step, and large gray photos get their colours from a table.
         space: that of the picture's codes.
         threads: to colour the whole in; as many as there are processors if not given.
         executor: for the edge-aware step.
@@ -104,6 +105,9 @@ class Fusion:
             planes = joint_bilateral(planes, guide, factor, executor)
         # In the unit of CIE Lab's f: x = f(Y) + a/500, z = f(Y) - b/200.
         self._planes = planes * np.array([1 / 500, -1 / 200], np.float32)[:, None, None]
+        self._palette = None if edges else self._make_palette(executor)
+        if self._palette:
+            self._planes = self._palette.steps(self._planes)
 
     def run(self, executor: Executor | None = None) -> None:
         """Colours the raster."""
@@ -128,6 +132,12 @@ class Fusion:
         self._colour(top, bottom, out)
         return out
 
+    def _make_palette(self, executor: Executor | None) -> Palette | None:
+        row = self._raster.read(0, 1)
+        if row.ndim == 3 or row.dtype != np.uint8:
+            return None
+        return Palette.of(self._space, self._planes, self._raster.height, self._raster.width, executor)
+
     def _strip_rows(self) -> int:
         alone = _threads(self._threads, self._raster) == 1
         return max(1, (STRIP_PIXELS if alone else SHARED_STRIP_PIXELS) // self._raster.width)
@@ -145,9 +155,11 @@ class Fusion:
         pixels = raster.read(top, bottom)
         for start in range(0, bottom - top, step):
             stop = min(start + step, bottom - top)
-            strip.colour(
-                self._space, pixels[start:stop], wide, upper[start:stop] - first, share[start:stop], out[start:stop]
-            )
+            some = pixels[start:stop], wide, upper[start:stop] - first, share[start:stop], out[start:stop]
+            if self._palette:
+                self._palette.colour(strip.cut(stop - start, width), top + start, *some)
+            else:
+                strip.colour(self._space, *some)
 
 
 def available_threads() -> int:

@@ -17,7 +17,7 @@ from colorize_tf.edge.enlarge import QUIET, blend_rows
 from colorize_tf.edge.reds import REDDISH, round_reds
 from colorize_tf.edge.space import CODE_AT, CUT_AT, KNEE, SLOPE, STEPS, RgbSpace, Tables, lab_root
 
-__all__ = ["Strip", "cube_of", "pull_in"]
+__all__ = ["Cut", "Strip", "cube_of", "pull_in"]
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +40,7 @@ class Strip:
         self._place = np.empty(size, np.int64)
         self._wide = np.empty(0, np.float32)
         self._band = np.empty(0, np.uint8)
-        self._cut = _Cut(self, 1, 1)
+        self._cut = Cut(self, 1, 1)
 
     @classmethod
     def of_this_thread(cls, size: int) -> Strip:
@@ -63,6 +63,12 @@ class Strip:
             self._band = np.empty(size, np.uint8)
         return self._band[:size].reshape(rows, width, 4)
 
+    def cut(self, height: int, width: int) -> Cut:
+        """The memory for so many pixels."""
+        if self._cut.shape != (height, width):
+            self._cut = Cut(self, height, width)
+        return self._cut
+
     def colour(self, space: RgbSpace, pixels: Array, chroma: Array, upper: Array, share: Array, out: Array) -> None:
         """[n,W] or [n,W,3] -> out [n,W,≥3], channels R, G, B.
 
@@ -72,9 +78,7 @@ class Strip:
         if pixels.dtype == np.uint16:
             _colour_deep(space, pixels, chroma, upper, share, out)
             return
-        tables, cut = space.tables, self._cut
-        if cut.shape != pixels.shape[:2]:
-            cut = self._cut = _Cut(self, *pixels.shape[:2])
+        tables, cut = space.tables, self.cut(*pixels.shape[:2])
         cut.roots(tables, pixels)
         blend_rows(chroma, upper, share, cut.root, cut.chroma, cut.spare)
         cube_of(cut.planes, cut.knee, cut.room)
@@ -85,7 +89,7 @@ class Strip:
         cut.encode(tables, out, bool(chroma[0, upper[0] : upper[-1] + 2].max() > REDDISH / 500))
 
 
-class _Cut:
+class Cut:
     """A strip's memory, cut to `height` × `width` pixels, and what is done in it alone.
 
     Each view takes Python a fraction of a microsecond in which no other thread goes on, and a strip needs dozens: they
