@@ -81,7 +81,7 @@ class Fusion:
         edges: False leaves out the edge-aware step, and large gray photos get their colours from a table.
         space: that of the picture's codes.
         threads: to colour the whole in; as many as there are processors if not given.
-        executor: for the edge-aware step.
+        executor: for the edge-aware step, or the table.
         small: what the raster's `reduced` gave for GUIDE_PIXELS, where somebody asked before.
     """
 

@@ -23,7 +23,7 @@ TIMES = 7  # that red's light is at least green's, where there are some: in sRGB
 def round_reds(tables: Tables, red: Array, green: Array, blue: Array) -> tuple[Array, Array, Array, Array] | None:
     """Linear light in steps, int32 [n] each -> which pixels are such reds, and their codes as `encode` has them.
 
-    The codes are those that `_Cut.encode` writes: red, green << 8 and blue << 16, with other bits beside them.
+    The codes are those that `Cut.encode` writes: red, green << 8 and blue << 16, with other bits beside them.
     """
     where = np.flatnonzero(green * TIMES < red)
     if not where.size:
