@@ -43,7 +43,8 @@ def test_photos_are_seen_at_256_by_what_learnt_on_larger_ones_than_icons(size, s
     assert build("mobile", **{**SMALL, "size": size}).short_side == seen
 
 
-def test_vivid_moves_the_share_and_chroma_with_it(mobile):
+def test_vivid_moves_the_share_and_chroma_with_it(mobile, monkeypatch):
+    monkeypatch.setattr(mobile, "lively_temperature", mobile.temperature)
     prior = bins.smoothed(prior_of_grays())
     mobile.log_rarity.assign(np.log(bins.rarity(prior, 0.5)))
     chroma = [
@@ -54,6 +55,16 @@ def test_vivid_moves_the_share_and_chroma_with_it(mobile):
     np.testing.assert_allclose(mobile.colorize(luma(), vivid=np.float32([0.0])), default, atol=1e-4)
     assert chroma == sorted(chroma) and chroma[0] > 0
     mobile.log_rarity.assign(np.zeros(len(bins.BINS)))
+
+
+def test_vivid_moves_the_temperature_towards_the_likeliest_colour(mobile):
+    red = np.abs(bins.BINS - [60, 30]).sum(-1).argmin()
+    answer = [np.zeros(shape, np.float32) for shape in ((1, 2, 2, 313), (1, 2, 2, 144), (1, 2, 2, 3), (1, 4, 1))]
+    answer[0][..., red] = 3.0
+    for vivid, temperature in ((0.0, 1.0), (0.5, 0.85), (1.0, 0.7)):
+        odds = np.exp(3.0 / temperature)
+        wanted = (odds * bins.BINS[red] + bins.BINS.sum(0) - bins.BINS[red]) / (odds + 312)
+        np.testing.assert_allclose(np.asarray(mobile.colours(answer, vivid))[0, 4, 4], wanted, rtol=1e-3, atol=1e-3)
 
 
 def test_hints_reach_the_answer(mobile):

@@ -6,8 +6,8 @@ its half mixes the nine colours around it (Teed & Deng 2020, arXiv:2003.12039, d
 cannot invent a colour, and follows edges that the grid is too coarse for.
 
 Rare colours weigh more in the loss, so the distribution is livelier than the truth. `share` says how much of that is
-taken back before the mean is formed: all of it gives the most probable and palest picture. The `vivid` input of an
-exported file moves it towards `lively_share`.
+taken back before the mean is formed: all of it gives the most probable and palest picture; `temperature` how much more
+the likeliest colours count. The `vivid` input of an exported file moves both towards their lively values.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Mobile(Pix2PixRGB):
         balance: λ of Zhang et al., how evenly bins weigh in the loss: 1 all alike, 0 the rarer the more.
         share: how much of the weight of rare colours is taken back, 0..1, where `vivid` is 0.
         lively_share: the same where `vivid` is 1.
-        temperature: of the distribution over the bins; below 1 the likeliest colour counts for more.
+        temperature: of the distribution over the bins, where `vivid` is 0: below 1 the likeliest colour counts more.
+        lively_temperature: the same where `vivid` is 1.
         colour_weight: weight of the squared error of the mean colour beside the cross entropy of the bins.
         picture_weight: weight of what `evaluate` measures, at both ends of `vivid`: the logarithm of each photo's
             squared error, and its distance from the true colourfulness.
@@ -81,6 +82,7 @@ class Mobile(Pix2PixRGB):
         share: float = 0.6,
         lively_share: float = -0.5,
         temperature: float = 1.0,
+        lively_temperature: float = 0.7,
         colour_weight: float = 20.0,
         picture_weight: float = 1.0,
         colourful: float = 0.015,
@@ -95,7 +97,8 @@ class Mobile(Pix2PixRGB):
         self.alpha, self.width, self.balance, self.average = alpha, width, balance, average
         self.short_side = 256 if size > 128 else size
         super().__init__(size=size, base_width=base_width, dropout=dropout, gan_loss=gan_loss, l1_weight=0.0, **kwargs)
-        self.share, self.lively_share, self.temperature = share, lively_share, temperature
+        self.share, self.lively_share = share, lively_share
+        self.temperature, self.lively_temperature = temperature, lively_temperature
         self.colour_weight, self.gan_weight, self.picture_weight = colour_weight, gan_weight, picture_weight
         self.colourful, self.lively_colourful = colourful, lively_colourful
         self.averaged = mobile_generator(alpha, width, self.dtype_policy, name="averaged")
@@ -130,17 +133,17 @@ class Mobile(Pix2PixRGB):
         self.log_rarity.assign(np.log(bins.rarity(bins.smoothed(counts), self.balance)).astype(np.float32))
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        ab = self.colours(self.generator(inputs, training=training), self.share)
+        ab = self.colours(self.generator(inputs, training=training))
         return resized(colorspace.encode_ab(ab), ops.shape(inputs)[1:3])
 
     def colorize(self, luma: Tensor, hints: Tensor | None = None, vivid: Tensor | None = None) -> Tensor:
         """CIE L [B,H,W,1], hints [B,H,W,3] (a/110, b/110, mask) and vivid [1] in 0..1 -> ab float32 [B,H/2,W/2,2]."""
         luma = colorspace.encode_luma(luma)
         hints = ops.repeat(ops.zeros_like(luma), 3, axis=-1) if hints is None else ops.cast(hints, "float32")
-        share = self.share if vivid is None else self.share + (self.lively_share - self.share) * vivid
         seen = ops.concatenate([luma, hints], axis=-1)
         height, width = ops.shape(seen)[1:3]
-        return resized(self.colours(self.averaged(seen, training=False), share), (height // 2, width // 2))
+        ab = self.colours(self.averaged(seen, training=False), 0.0 if vivid is None else vivid)
+        return resized(ab, (height // 2, width // 2))
 
     def paint(self, luma: Tensor) -> Tensor:
         """CIE L [B,H,W,1] in 0..100 -> RGB float32 [B,H,W,3] in 0..1 of this L with the network's ab."""
@@ -149,15 +152,19 @@ class Mobile(Pix2PixRGB):
             ops.concatenate([luma, resized(self.colorize(luma), ops.shape(luma)[1:3])], axis=-1)
         )
 
-    def colours(self, answer: list[Tensor], share: Tensor | float, temperature: float | None = None) -> Tensor:
-        """The generator's answer -> ab float32 [B,4h,4w,2] in Lab units."""
+    def colours(self, answer: list[Tensor], vivid: Tensor | float = 0.0) -> Tensor:
+        """The generator's answer, and `vivid` in 0..1 -> ab float32 [B,4h,4w,2] in Lab units."""
+        share = self.share + (self.lively_share - self.share) * vivid
+        return self._drawn(answer, share, self.temperature + (self.lively_temperature - self.temperature) * vivid)
+
+    def _drawn(self, answer: list[Tensor], share: Tensor | float, temperature: Tensor | float) -> Tensor:
         logits, mixtures, hints, likeness = answer
-        logits = (logits - share * self.log_rarity) / (self.temperature if temperature is None else temperature)
+        logits = (logits - share * self.log_rarity) * (1.0 / temperature)
         return mixed(guided(bins.expected_ab(logits), hints, likeness), mixtures)
 
     def shown(self, painted: list[Tensor]) -> Tensor:
         """The generator's answer -> the colours in it, ab/110 float32 [B,S,S,2]."""
-        ab = colorspace.encode_ab(self.colours(painted, self.share))
+        ab = colorspace.encode_ab(self.colours(painted))
         return resized(ab, (self.size, self.size))
 
     def reconstruction(self, x: Tensor, y: Tensor, painted: list[Tensor]) -> dict[str, Tensor]:
@@ -168,7 +175,7 @@ class Mobile(Pix2PixRGB):
         best = ops.take_along_axis(nearest, ops.argmax(weights, axis=-1, keepdims=True), axis=-1)[..., 0]
         rarity = ops.exp(ops.take(self.log_rarity, best))
         # The whole share: what is left is the mean of the plausible colours, of which a square error asks.
-        mean = self.colours(painted, 1.0, 1.0)
+        mean = self._drawn(painted, 1.0, 1.0)
         size = ops.shape(mean)[1:3]
         small = resized(truth, size, antialias=True)
         luma = resized(colorspace.decode_luma(ops.cast(x[..., :1], "float32")), size, antialias=True)
@@ -178,9 +185,9 @@ class Mobile(Pix2PixRGB):
         }
         # With the same L on both sides: the one that the network was given may be aged, that is no fault of its colour.
         true_rgb = _rgb(luma, small)
-        ends = {"g_picture": (self.share, self.colourful), "g_lively": (self.lively_share, self.lively_colourful)}
-        for name, (share, price) in ends.items():
-            ab = self.colours(painted, share)
+        ends = {"g_picture": (0.0, self.colourful), "g_lively": (1.0, self.lively_colourful)}
+        for name, (vivid, price) in ends.items():
+            ab = self.colours(painted, vivid)
             rgb = _rgb(luma, ab)
             pale = ops.abs(colourfulness(rgb) - colourfulness(true_rgb)) + FALSE_COLOUR * false_colour(small, ab)
             losses[name] = self.picture_weight * ops.mean(log_error(true_rgb, rgb) + price * pale)
