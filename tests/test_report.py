@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from PIL import Image
 
 from colorize_tf.report import tables
-from colorize_tf.report.__main__ import main
+from colorize_tf.report.__main__ import main, markdown
 from colorize_tf.report.charts import curves
+from colorize_tf.report.table import Table
 
 
 def statistic(mean: float) -> dict[str, Any]:
@@ -50,8 +52,14 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
+def quality(study: Mapping[str, Any]) -> Table:
+    table = tables.quality(study)
+    assert table is not None
+    return table
+
+
 def test_quality_has_gray_first_and_says_why_a_row_is_missing() -> None:
-    heading, _, gray, net, failed = tables.quality(STUDY).markdown().splitlines()[4:]
+    heading, _, gray, net, failed = quality(STUDY).markdown().splitlines()[4:]
     assert cells(heading)[-3:] == ["lpips-vgg ↓", "Fréchet some-net ↓", "published, other data"]
     assert cells(gray)[:3] == ["gray", "18.00 [17.00, 19.00]", "–"] and cells(gray)[-2] == "30.00"
     assert cells(net)[:3] == ["**net**", "20.00 [19.00, 21.00]", "+1.50 [+0.50, +2.50]"]
@@ -63,7 +71,7 @@ def test_quality_has_gray_first_and_says_why_a_row_is_missing() -> None:
 
 def test_a_study_without_any_result_has_tables_all_the_same() -> None:
     nothing = {**STUDY, "rows": [FAILED], "best": None}
-    assert "no result" in tables.quality(nothing).markdown() and "no result" in tables.cost(nothing).page()
+    assert "no result" in quality(nothing).markdown() and "no result" in tables.cost(nothing).page()
     assert tables.translators(nothing) is None and tables.losses(nothing) is None
 
 
@@ -83,6 +91,14 @@ def test_translators_have_no_psnr() -> None:
     assert list(table.rows[0]) == ["net", "gray to colour", "9", "12.00 [11.00, 13.00]", "30.00", "0.0500", "0.90"]
 
 
+def test_translators_alone_are_not_ranked() -> None:
+    alone = {**STUDY, "rows": [SWAP, {**SWAP, "name": "other"}], "best": None}
+    assert tables.quality(alone) is None
+    text = markdown(alone)
+    assert "There is no best" in text and "None qualifies" not in text and "PSNR dB ↑" not in text
+    assert "None qualifies" in markdown({**alone, "rows": [SWAP, FAILED]})
+
+
 def test_distances_of_few_pictures_are_marked() -> None:
     few = {**ROW["frechet"], "count": 15}
     swap = {**SWAP, "translations": [{**WAY, "frechet": few}]}
@@ -92,8 +108,8 @@ def test_distances_of_few_pictures_are_marked() -> None:
     assert "(N 15)</small>" in table.page()
     enough = tables.translators(STUDY)
     assert enough is not None and "(N" not in enough.markdown()
-    assert "(N" not in tables.quality(STUDY).markdown()
-    net = tables.quality({**STUDY, "rows": [{**ROW, "frechet": few}]})
+    assert "(N" not in quality(STUDY).markdown()
+    net = quality({**STUDY, "rows": [{**ROW, "frechet": few}]})
     assert net.rows[1][-2] == "12.00 [11.00, 13.00] (N 15)" and "(N …)" in net.note
 
 

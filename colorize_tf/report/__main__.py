@@ -22,7 +22,7 @@ from colorize_tf.report.charts import curves, read_history
 from colorize_tf.report.table import Table
 from colorize_tf.summary import read_json
 
-__all__ = ["main", "page"]
+__all__ = ["main", "markdown", "page"]
 
 STYLE = """
 :root { color-scheme: light; --ink: #1c1e21; --faint: #666b73; --line: #e2e4e8; --best: #fff6d6; }
@@ -82,6 +82,8 @@ def _budget(study: Mapping[str, Any]) -> str:
 
 
 def _verdict(study: Mapping[str, Any]) -> str:
+    if all(tables.translates(row) for row in study["rows"]):
+        return "There is no best of networks that translate: what their pictures should be nobody knows."
     named = f"Best: {study['best']}." if study["best"] else "None qualifies as best."
     return f"{named} {study['rule']}"
 

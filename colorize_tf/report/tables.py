@@ -9,15 +9,17 @@ from colorize_tf.frechet import FEW, of_few
 from colorize_tf.report.published import IMAGENET, LAB_MODELS, LAB_STUDY, PUBLISHED, ours
 from colorize_tf.report.table import Table
 
-__all__ = ["cost", "imagenet", "losses", "published", "quality", "translators"]
+__all__ = ["cost", "imagenet", "losses", "published", "quality", "translates", "translators"]
 
 Record = Mapping[str, Any]
 NONE = "–"
 
 
-def quality(study: Mapping[str, Any]) -> Table:
-    """The networks that colorize, gray first."""
-    rows = [row for row in study["rows"] if not _translates(row)]
+def quality(study: Mapping[str, Any]) -> Table | None:
+    """The networks that colorize, gray first; None where all translate."""
+    rows = [row for row in study["rows"] if not translates(row)]
+    if not rows:
+        return None
     judged = next((row for row in rows if "metrics" in row), None)
     protocol = judged["protocol"] if judged else {}
     lpips, frechet = (protocol.get(key) for key in ("lpips", "frechet"))
@@ -71,7 +73,7 @@ def _measures(row: Record, gain: Record | None, lpips: bool, frechet: bool) -> l
 
 def translators(study: Mapping[str, Any]) -> Table | None:
     """The networks that translate between two sets, both ways."""
-    rows = [row for row in study["rows"] if _translates(row)]
+    rows = [row for row in study["rows"] if translates(row)]
     heading = next(
         (row["protocol"]["frechet"] for row in study["rows"] if "frechet" in row.get("protocol", {})), "Fréchet"
     )
@@ -195,7 +197,8 @@ def imagenet() -> Table:
     return Table("Published on ImageNet, other data", note, ["method", "FID", "PSNR dB", "colourfulness"], cells)
 
 
-def _translates(row: Record) -> bool:
+def translates(row: Record) -> bool:
+    """Whether it is a row of a network between two sets, of whose pictures nobody knows how they should be."""
     return "translations" in row or row["model"] == "cyclegan"
 
 
