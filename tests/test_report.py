@@ -159,8 +159,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_page_needs_nothing_else(folder: Path) -> None:
+def test_the_page_needs_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder)]) == 0
+    assert capsys.readouterr().err == f"wrote {folder / 'comparison.html'}\n"
     page = (folder / "comparison.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 1 and page.count("data:image/png;base64,") == 1
     assert page.count("<svg") == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(str(results), rule, f"{type(error).__name__} {error}") from None
     for name, text in written.items():
         write_text(folder / name, text)
+    print(f"wrote {folder / 'comparison.html'}", file=sys.stderr)
     return 0
 
 
