@@ -132,7 +132,7 @@ class MobileConfig(Family):
     share: float = option(0.6, "how much of that weight is taken back in the answer", low=0.0, high=1.0)
     lively_share: float = option(-0.5, "the same where the input vivid is 1", low=-1.0, high=1.0)
     temperature: float = option(1.0, "of the distribution over the bins; below 1 the likeliest counts more", low=0.05)
-    lively_temperature: float = option(0.7, "the same where the input vivid is 1", low=0.05)
+    lively_temperature: float = option(1.0, "the same where the input vivid is 1", low=0.05)
     colour_weight: float = option(20.0, "weight of the squared error of the mean colour", low=0.0)
     picture_weight: float = option(1.0, "weight of what evaluate measures, at both ends of vivid", low=0.0)
     colourful: float = option(0.015, "what a unit of lacking colourfulness costs in it", low=0.0)

@@ -43,8 +43,7 @@ def test_photos_are_seen_at_256_by_what_learnt_on_larger_ones_than_icons(size, s
     assert build("mobile", **{**SMALL, "size": size}).short_side == seen
 
 
-def test_vivid_moves_the_share_and_chroma_with_it(mobile, monkeypatch):
-    monkeypatch.setattr(mobile, "lively_temperature", mobile.temperature)
+def test_vivid_moves_the_share_and_chroma_with_it(mobile):
     prior = bins.smoothed(prior_of_grays())
     mobile.log_rarity.assign(np.log(bins.rarity(prior, 0.5)))
     chroma = [
@@ -57,7 +56,8 @@ def test_vivid_moves_the_share_and_chroma_with_it(mobile, monkeypatch):
     mobile.log_rarity.assign(np.zeros(len(bins.BINS)))
 
 
-def test_vivid_moves_the_temperature_towards_the_likeliest_colour(mobile):
+def test_vivid_moves_the_temperature_towards_the_likeliest_colour(mobile, monkeypatch):
+    monkeypatch.setattr(mobile, "lively_temperature", 0.7)
     red = np.abs(bins.BINS - [60, 30]).sum(-1).argmin()
     answer = [np.zeros(shape, np.float32) for shape in ((1, 2, 2, 313), (1, 2, 2, 144), (1, 2, 2, 3), (1, 4, 1))]
     answer[0][..., red] = 3.0

@@ -82,7 +82,7 @@ class Mobile(Pix2PixRGB):
         share: float = 0.6,
         lively_share: float = -0.5,
         temperature: float = 1.0,
-        lively_temperature: float = 0.7,
+        lively_temperature: float = 1.0,
         colour_weight: float = 20.0,
         picture_weight: float = 1.0,
         colourful: float = 0.015,
