@@ -33,7 +33,7 @@ $(BOARD)/.ready: requirements/tflite-runtime.lock
 	echo "skipped: the tests with tflite-runtime, which needs Python 3.11. Install it as python3.11, then run: make test-edge" >&2
 
 # The tests of what runs on a board, in the board's own environment.
-BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite runtime card fusion enlarge jpeg example) \
+BOARD_TESTS := $(patsubst %,tests/test_edge_%.py,golden tflite runtime card hints fusion enlarge jpeg example) \
                $(patsubst %,tests/test_colorize_%.py,command failures processes)
 ON_BOARD = @if [ -e $(BOARD)/.ready ]; then PYTHONPATH=. $(BOARD)/bin/python -m pytest $(BOARD_TESTS); fi
 

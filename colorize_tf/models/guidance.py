@@ -23,7 +23,7 @@ __all__ = ["CELL", "Likeness", "guided"]
 Tensor = Any
 
 CELL = 2  # pixels, the side of a cell
-FIRM = 100.0  # pixels as like as a wholly hinted one that outweigh the network's own opinion a hundredfold
+FIRM = 300.0  # times as much as the network's own opinion counts what a wholly hinted pixel says of its like
 REACH = 8.0  # pixels apart at which two of the same look start out being unlike by 1
 FAINT = 1e-6  # a mask that decides where a cell lies only if nothing in it is hinted
 
@@ -32,7 +32,8 @@ FAINT = 1e-6  # a mask that decides where a cell lies only if nothing in it is h
 class Likeness(layers.Layer):
     """Features [B,h,w,C], hints' mask [B,h,w,1] -> how like each pixel is to each cell, float32 [B,hw,hw/4].
 
-    1 for the same, falling fast with the distance of features and places; h and w are even.
+    1 for the same, falling fast with the distance of features and places, so that few of what is unlike hear of a
+    hint, however firm it is; h and w are even.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -58,7 +59,7 @@ class Likeness(layers.Layer):
         cells = ops.concatenate([-2.0 * cells, one[1], 1.0 + _squares(cells)], axis=-1)
         distance = ops.maximum(ops.matmul(points, ops.transpose(cells, (0, 2, 1))), 1.0)
         # A power of a quotient: phones have no fast exponential.
-        return ops.square(ops.square(1.0 / distance))
+        return ops.square(ops.square(ops.square(1.0 / distance)))
 
     def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape[0]
