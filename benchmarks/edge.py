@@ -111,7 +111,7 @@ def model_to_measure(folder: Path) -> str:
         return str(bundled_model())
     except InputError:
         path = folder / "untrained.tflite"
-        subprocess.run([sys.executable, Path(__file__).with_name("untrained_mobile.py"), path], check=True)
+        subprocess.run([sys.executable, Path(__file__).with_name("untrained.py"), path], check=True)
         return str(path)
 
 

@@ -1,6 +1,7 @@
-"""Writes the network that ships, before it has learnt anything: as fast as the real one, and as large.
+"""Writes a network before it has learnt anything: as fast as a trained one, and as large.
 
-python benchmarks/untrained_mobile.py model.tflite
+python benchmarks/untrained.py model.tflite                                             # mobile, float16
+python benchmarks/untrained.py unet.tflite --preset pix2pix-lab --recipe float32
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from colorize_tf.quiet import hushed, load_tensorflow
 def main(argv: Sequence[str] | None = None) -> int:
     """Builds, converts and writes it; prints where."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, metavar="FILE", help="the .tflite file to write, for photos of any size")
-    out = parser.parse_args(argv).out
+    add = parser.add_argument
+    add("out", type=Path, metavar="FILE", help="the .tflite file to write, for photos of any size if the network is")
+    add("--preset", default="mobile", metavar="NAME", help="of `train`, whose network gives ab for L (mobile)")
+    add("--recipe", default="float16", metavar="NAME", help="of `export`, one that measures no photos (float16)")
+    given = parser.parse_args(argv)
     load_tensorflow()
     from colorize_tf.edge.card import Card, write_model
     from colorize_tf.export.convert import convert
@@ -30,18 +34,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     from colorize_tf.predict import Run
     from colorize_tf.presets import PRESETS
 
-    config, recipe = PRESETS["mobile"].config, find_recipe("float16")
-    run = Run(Path(), Path("untrained"), config, build("mobile", **config.model.options()))
+    config, recipe = PRESETS[given.preset].config, find_recipe(given.recipe)
+    run = Run(Path(), Path("untrained"), config, build(config.model.name, **config.model.options()))
+    free = hasattr(run.model, "multiple")
     with hushed():
-        source = open_source_graph(run, None, free=True)
+        source = open_source_graph(run, None, free=free)
         content = convert(source, recipe)
     size, taken = run.model.size, source.intake.inputs
     luma = np.zeros((1, size, size, 1), np.float32)
     card = Card(
-        name="untrained mobile",
+        name=f"untrained {given.preset}",
         recipe=recipe.name,
-        height=None,
-        width=None,
+        height=None if free else size,
+        width=None if free else size,
+        fit="pad" if free else "squash",
         ab_scale=size // int(run.model.colorize(luma).shape[1]),
         multiple=source.intake.multiple,
         short_side=source.intake.short_side,
@@ -49,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         vivid="vivid" in taken,
         training_data="none: for measuring time and memory only",
     )
-    write_model(out, content, card)
-    print(out)
+    write_model(given.out, content, card)
+    print(given.out)
     return 0
 
 
