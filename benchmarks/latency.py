@@ -16,7 +16,7 @@ import numpy as np
 from turns import Contestant, load, machine, medians
 
 from colorize_tf.edge.tflite import TfliteColorizer
-from colorize_tf.errors import command_line
+from colorize_tf.errors import InputError, command_line
 from colorize_tf.quiet import hushed, load_tensorflow
 
 SIDE = 256
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=".tflite files")
     parser.add_argument("--rounds", type=int, default=11, metavar="N", help="turns that each takes (11)")
     given = parser.parse_args(argv)
+    if given.rounds < 1:
+        raise InputError("--rounds", "must be at least 1", given.rounds)
     before = load()
     contestants = {str(path): calls(path) for path in given.files}
     times = medians(contestants, given.rounds, 0.5)
@@ -46,12 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def calls(path: Path) -> Contestant:
     """A file -> what calls it so many times, without hints."""
     colorizer = TfliteColorizer(path, threads=1, twin=False)
+    if (colorizer.card.height or SIDE, colorizer.card.width or SIDE) != (SIDE, SIDE):
+        raise InputError("FILE", f"must take pictures of {SIDE}x{SIDE}", str(path))
     luma = np.random.default_rng(0).uniform(0, 100, (SIDE, SIDE)).astype(np.float32)
-    hints = np.zeros((SIDE, SIDE, 3), np.float32)
 
     def run(count: int) -> None:
         for _ in range(count):
-            colorizer.predict(luma, hints, 0.0)
+            colorizer.predict(luma, None, 0.0)
 
     return run
 

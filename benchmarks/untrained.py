@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from colorize_tf.errors import command_line
+from colorize_tf.presets import PRESETS
 from colorize_tf.quiet import hushed, load_tensorflow
+
+RECIPES = "float32", "float16", "dynamic_wi8"  # those that measure no photos
 
 
 @command_line
@@ -22,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("out", type=Path, metavar="FILE", help="the .tflite file to write, for photos of any size if the network is")
-    add("--preset", default="mobile", metavar="NAME", help="of `train`, whose network gives ab for L (mobile)")
-    add("--recipe", default="float16", metavar="NAME", help="of `export`, one that measures no photos (float16)")
+    add("--preset", default="mobile", choices=PRESETS, metavar="NAME", help="of `train`, if it gives ab for L (mobile)")
+    add("--recipe", default="float16", choices=RECIPES, help="of `export` (float16)")
     given = parser.parse_args(argv)
     load_tensorflow()
     from colorize_tf.edge.card import Card, write_model
@@ -32,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     from colorize_tf.export.source import open_source_graph
     from colorize_tf.models import build
     from colorize_tf.predict import Run
-    from colorize_tf.presets import PRESETS
 
     config, recipe = PRESETS[given.preset].config, find_recipe(given.recipe)
     run = Run(Path(), Path("untrained"), config, build(config.model.name, **config.model.options()))
