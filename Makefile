@@ -75,6 +75,9 @@ bench: $(VENV)/.ready  ## speed of training, of the data pipeline and of the edg
 	$(PY) benchmarks/real_data_step.py
 	$(PY) -m colorize_tf.pipeline bench synthetic:200,size=480x640
 	$(PY) benchmarks/edge.py --photos 500 --huge
+	mkdir -p out
+	$(PY) benchmarks/untrained.py out/unet.tflite --preset pix2pix-lab --recipe float32
+	$(PY) benchmarks/latency.py colorize_tf/edge/mobile.tflite colorize_tf/edge/mobile-float16.tflite out/unet.tflite
 
 bench-android: $(VENV)/.ready  ## the app's arithmetic beside Python's on one thread, and its memory (quiet machine, please)
 	cd android_demo && mvn --batch-mode --quiet --no-transfer-progress --projects core process-test-classes
