@@ -35,6 +35,7 @@ ALONG = frozenset({"ADD", "SUB", "MUL", "DIV", "RESHAPE", "SPLIT"})
 WEIGHS = frozenset({"SOFTMAX", "LOGISTIC"})
 
 FEW = 32  # samples that histograms are made of; ranges are measured on all
+FINE = 2  # depthwise convolutions after the first one that still see small differences
 LARGE = 8192  # weights of a kernel from which halving it is worth an operator
 # Photos beyond those the ranges were measured on clip. 16 bits can spare one for them.
 INT16_HEADROOM = 2.0
@@ -88,18 +89,29 @@ def float_edges(graph: Graph) -> list[Node]:
 
 
 def _entrance(graph: Graph, inner: Sequence[Node]) -> list[Node]:
-    """A first convolution that only depthwise ones read, those, and the pointwise ones after them.
+    """A first convolution that only depthwise ones read, those, the pointwise ones after them, and what they see next.
 
-    They take differences of neighbours, which in a sky or another smooth place are smaller than a step of eight bits.
+    Depthwise ones take differences of neighbours, which in a sky or another smooth place are smaller than a step of
+    eight bits, until the picture has become coarse.
     """
     made = {i for node in inner for i in node.outputs}
     entrance: list[Node] = []
     for node in inner:
-        readers = graph.users.get(node.outputs[0], [])
         first = node.operator == "CONV_2D" and node.inputs[0] not in made
-        if first and readers and all(reader.operator == "DEPTHWISE_CONV_2D" for reader in readers):
-            entrance += [node, *readers, *(last for reader in readers for last in graph.users[reader.outputs[0]])]
+        if first and (readers := _depthwise_after(graph, node)):
+            pointwise = [last for reader in readers for last in graph.users[reader.outputs[0]]]
+            entrance += [node, *readers, *pointwise]
+            for _ in range(FINE):
+                readers = [far for near in pointwise for far in _depthwise_after(graph, near)]
+                pointwise = [last for reader in readers for last in graph.users[reader.outputs[0]]]
+                entrance += readers
     return entrance
+
+
+def _depthwise_after(graph: Graph, node: Node) -> list[Node]:
+    """The readers of a node's output, if all of them are depthwise convolutions."""
+    readers = graph.users.get(node.outputs[0], [])
+    return readers if all(reader.operator == "DEPTHWISE_CONV_2D" for reader in readers) else []
 
 
 def _becomes_weights(graph: Graph, index: int) -> bool:
