@@ -23,7 +23,8 @@ __all__ = ["CELL", "Likeness", "guided"]
 Tensor = Any
 
 CELL = 2  # pixels, the side of a cell
-FIRM = 300.0  # times as much as the network's own opinion counts what a wholly hinted pixel says of its like
+FIRM = 600.0  # times as much as the network's own opinion counts what a wholly hinted pixel says of its like
+STRICT = 2.3  # times as unlike as they learn to be are two pixels held: or hints would seep through faint edges
 REACH = 8.0  # pixels apart at which two of the same look start out being unlike by 1
 FAINT = 1e-6  # a mask that decides where a cell lies only if nothing in it is hinted
 
@@ -53,10 +54,10 @@ class Likeness(layers.Layer):
         cells = ops.average_pool(points * weight, CELL) / ops.average_pool(weight, CELL)
         points = ops.reshape(points, (batch, height * width, channels + 2))
         cells = ops.reshape(cells, (batch, height // CELL * (width // CELL), channels + 2))
-        # 1 + |p - c|² as one product: of (p, |p|², 1) and (-2c, 1, 1 + |c|²).
+        # 1 + S |p - c|² as one product: of (p, |p|², 1) and (-2Sc, S, 1 + S|c|²).
         one = ops.ones_like(points[..., :1]), ops.ones_like(cells[..., :1])
         points = ops.concatenate([points, _squares(points), one[0]], axis=-1)
-        cells = ops.concatenate([-2.0 * cells, one[1], 1.0 + _squares(cells)], axis=-1)
+        cells = ops.concatenate([-2.0 * STRICT * cells, STRICT * one[1], 1.0 + STRICT * _squares(cells)], axis=-1)
         distance = ops.maximum(ops.matmul(points, ops.transpose(cells, (0, 2, 1))), 1.0)
         # A power of a quotient: phones have no fast exponential.
         return ops.square(ops.square(ops.square(1.0 / distance)))

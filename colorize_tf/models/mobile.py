@@ -1,9 +1,9 @@
 """The network that ships: a MobileNet that knows pictures, 313 bins of colour on a coarse grid, ab at half the size.
 
-The encoder comes from ImageNet and sees the photo at three quarters of the size: there it is fast enough to look deep.
-The decoder gives each pixel of an eighth of that a distribution over the bins (Zhang et al. 2016), and each pixel of
-its half mixes the nine colours around it (Teed & Deng 2020, arXiv:2003.12039, do so for optical flow): a mixture
-cannot invent a colour, and follows edges that the grid is too coarse for.
+The encoder comes from ImageNet. The decoder gives each pixel of an eighth of the photo's size a distribution over the
+bins (Zhang et al. 2016), and each pixel of half the size mixes the nine colours around it (Teed & Deng 2020,
+arXiv:2003.12039, do so for optical flow): a mixture cannot invent a colour, and follows edges that the grid is too
+coarse for.
 
 Rare colours weigh more in the loss, so the distribution is livelier than the truth. `share` says how much of that is
 taken back before the mean is formed: all of it gives the most probable and palest picture; `temperature` how much more
@@ -44,7 +44,7 @@ class Mobile(Pix2PixRGB):
     """L/50-1 and hints (a/110, b/110, mask) [B,H,W,4] -> ab/110 float32 [B,H,W,2]; any size.
 
     Args:
-        size: side of the square pictures it learns on; the encoder sees three quarters of it.
+        size: side of the square pictures it learns on.
         alpha: width of the encoder, as MobileNetV1 counts it.
         width: channels of the decoder.
         balance: λ of Zhang et al., how evenly bins weigh in the loss: 1 all alike, 0 the rarer the more.
@@ -80,13 +80,13 @@ class Mobile(Pix2PixRGB):
         width: int = 192,
         balance: float = 0.5,
         share: float = 0.6,
-        lively_share: float = -0.5,
+        lively_share: float = -0.8,
         temperature: float = 1.0,
-        lively_temperature: float = 1.0,
+        lively_temperature: float = 0.8,
         colour_weight: float = 20.0,
         picture_weight: float = 1.0,
-        colourful: float = 0.015,
-        lively_colourful: float = 0.05,
+        colourful: float = 0.02,
+        lively_colourful: float = 0.08,
         gan_weight: float = 0.05,
         gan_loss: GanLoss = "hinge",
         dropout: float = 0.1,
@@ -141,9 +141,7 @@ class Mobile(Pix2PixRGB):
         luma = colorspace.encode_luma(luma)
         hints = ops.repeat(ops.zeros_like(luma), 3, axis=-1) if hints is None else ops.cast(hints, "float32")
         seen = ops.concatenate([luma, hints], axis=-1)
-        height, width = ops.shape(seen)[1:3]
-        ab = self.colours(self.averaged(seen, training=False), 0.0 if vivid is None else vivid)
-        return resized(ab, (height // 2, width // 2))
+        return self.colours(self.averaged(seen, training=False), 0.0 if vivid is None else vivid)
 
     def paint(self, luma: Tensor) -> Tensor:
         """CIE L [B,H,W,1] in 0..100 -> RGB float32 [B,H,W,3] in 0..1 of this L with the network's ab."""

@@ -18,9 +18,8 @@ __all__ = ["COARSER", "NEIGHBOURS", "mixed", "mobile_generator"]
 
 Tensor = Any
 
-COARSER = 8  # is the grid of the bins than what the encoder sees
+COARSER = 8  # is the grid of the bins than the photo
 FINER = 4  # than that grid are the colours made from it
-STRIDE = 32  # of the encoder's last features: sides of what it sees are multiples
 NEIGHBOURS = [(dy, dx) for dy in range(3) for dx in range(3)]
 KEYS = 16  # numbers by which two pixels of that grid are told apart where hints spread
 SLIGHT = keras.initializers.RandomNormal(stddev=0.01, seed=1)  # at first all pixels are much alike
@@ -37,8 +36,7 @@ def mobile_generator(
     b/110 and mask. Likeness [B,hw,hw/4]: how much a hint near one pixel says about another, see `guidance.py`.
     """
     inputs = keras.Input((None, None, 4), name="luma_and_hints")
-    seen = Reduced(dtype="float32", name="seen")(inputs)
-    s4, s8, s16, s32 = mobilenet(seen, alpha, dtype)
+    s4, s8, s16, s32 = mobilenet(inputs, alpha, dtype)
     make = _Layers(dtype)
     whole = layers.GlobalAveragePooling2D(keepdims=True, dtype=dtype, name="whole")(s32)
     # In training some features of what the photo shows are missing, so that none is relied on alone.
@@ -50,35 +48,19 @@ def mobile_generator(
     x = make.joined(x, s8, width, "s8")
     x = layers.SpatialDropout2D(dropout, dtype=dtype, name="s8_dropout")(x)
     # Hints once more, where they lie: the encoder may have lost a few pixels among so many.
-    hinted = layers.Conv2D(32, COARSER, strides=COARSER, dtype=dtype, name="hints")(seen)
+    hinted = layers.Conv2D(32, COARSER, strides=COARSER, dtype=dtype, name="hints")(inputs)
     x = make.separable(layers.Concatenate(dtype=dtype, name="with_hints")([x, hinted]), width, "colour")
     logits = layers.Conv2D(len(bins.BINS), 1, dtype=dtype, name="logits")(x)
     # Which side of an edge a pixel is on, the photo shows at stride 4.
     edges = make.separable(s4, width // 2, "edges", stride=2)
     x = layers.Concatenate(dtype=dtype, name="with_edges")([x, edges])
     mixtures = layers.Conv2D(len(NEIGHBOURS) * FINER**2, 1, dtype=dtype, name="mixtures")(x)
-    told = layers.AveragePooling2D(COARSER, dtype="float32", name="told")(seen)
+    told = layers.AveragePooling2D(COARSER, dtype="float32", name="told")(inputs)
     keys = layers.Conv2D(KEYS, 1, use_bias=False, kernel_initializer=SLIGHT, dtype=dtype, name="keys")(x)
     likeness = Likeness(dtype="float32", name="likeness")([keys, told[..., 3:]])
     ends = {"logits": logits, "mixtures": mixtures, "hints": told[..., 1:], "likeness": likeness}
     outputs = [layers.Activation("linear", dtype="float32", name=f"{end}_float32")(x) for end, x in ends.items()]
     return keras.Model(inputs, outputs, name=name)
-
-
-@keras.saving.register_keras_serializable(package="colorize_tf")
-class Reduced(layers.Layer):
-    """[B,H,W,C] -> three quarters of the size, rounded to what the encoder can halve to the end, bilinear."""
-
-    def call(self, inputs: Tensor) -> Tensor:
-        height, width = ops.shape(inputs)[1:3]
-        return resized(inputs, (self._reduced(height), self._reduced(width)))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        sides = (None if side is None else self._reduced(side) for side in input_shape[1:3])
-        return (input_shape[0], *sides, input_shape[3])
-
-    def _reduced(self, side: Any) -> Any:
-        return (3 * side + 2 * STRIDE) // (4 * STRIDE) * STRIDE
 
 
 @keras.saving.register_keras_serializable(package="colorize_tf")
