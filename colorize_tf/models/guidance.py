@@ -24,7 +24,7 @@ Tensor = Any
 
 CELL = 2  # pixels, the side of a cell
 FIRM = 600.0  # times as much as the network's own opinion counts what a wholly hinted pixel says of its like
-STRICT = 2.3  # times as unlike as they learn to be are two pixels held: or hints would seep through faint edges
+STRICT = 3.0  # times as unlike as they learn to be are two pixels held: or hints would seep through faint edges
 REACH = 8.0  # pixels apart at which two of the same look start out being unlike by 1
 FAINT = 1e-6  # a mask that decides where a cell lies only if nothing in it is hinted
 
