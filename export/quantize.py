@@ -96,22 +96,23 @@ def _entrance(graph: Graph, inner: Sequence[Node]) -> list[Node]:
     """
     made = {i for node in inner for i in node.outputs}
     entrance: list[Node] = []
-    for node in inner:
-        first = node.operator == "CONV_2D" and node.inputs[0] not in made
-        if first and (readers := _depthwise_after(graph, node)):
-            pointwise = [last for reader in readers for last in graph.users[reader.outputs[0]]]
-            entrance += [node, *readers, *pointwise]
+    for first in inner:
+        if first.operator == "CONV_2D" and first.inputs[0] not in made:
+            depthwise, pointwise = _block_after(graph, [first])
+            entrance += [first, *depthwise, *pointwise] if depthwise else []
             for _ in range(FINE):
-                readers = [far for near in pointwise for far in _depthwise_after(graph, near)]
-                pointwise = [last for reader in readers for last in graph.users[reader.outputs[0]]]
-                entrance += readers
+                depthwise, pointwise = _block_after(graph, pointwise)
+                entrance += depthwise
     return entrance
 
 
-def _depthwise_after(graph: Graph, node: Node) -> list[Node]:
-    """The readers of a node's output, if all of them are depthwise convolutions."""
-    readers = graph.users.get(node.outputs[0], [])
-    return readers if all(reader.operator == "DEPTHWISE_CONV_2D" for reader in readers) else []
+def _block_after(graph: Graph, nodes: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """The depthwise convolutions that alone read what some of the nodes make, and what reads those."""
+    read = [graph.users.get(node.outputs[0], []) for node in nodes]
+    depthwise = [
+        reader for readers in read if all(it.operator == "DEPTHWISE_CONV_2D" for it in readers) for reader in readers
+    ]
+    return depthwise, [last for reader in depthwise for last in graph.users[reader.outputs[0]]]
 
 
 def _becomes_weights(graph: Graph, index: int) -> bool:

@@ -102,6 +102,26 @@ def test_edges_stay_float_and_the_trunk_becomes_integer(activations: str, kind: 
     assert defects(content) == []
 
 
+def test_the_entrance_of_a_mobilenet_stays_float() -> None:
+    """Its first block, and of the next two the depthwise convolutions."""
+
+    def mobilenet(luma: Any) -> Any:
+        x = layers.ReLU(6.0)(layers.Conv2D(8, 3, strides=2, padding="same")(luma / 50.0 - 1.0))
+        for _ in range(4):
+            x = layers.ReLU(6.0)(layers.DepthwiseConv2D(3, padding="same", bias_initializer=SLIGHT)(x))
+            x = layers.ReLU(6.0)(layers.Conv2D(8, 1, bias_initializer=SLIGHT)(x))
+        return layers.Conv2D(2, 1)(x)
+
+    graph = Graph(quantize(float_file(mobilenet), samples(), "int8"))
+    kinds = {kind: [] for kind in ("CONV_2D", "DEPTHWISE_CONV_2D")}
+    for node in graph.nodes:
+        if node.operator in kinds:
+            kinds[node.operator].append(graph.dtype(node.outputs[0]))
+    float32, int8 = ["FLOAT32"], ["INT8"]
+    assert kinds["DEPTHWISE_CONV_2D"] == 3 * float32 + int8
+    assert kinds["CONV_2D"] == 2 * float32 + 3 * int8 + float32  # the last one is the other edge
+
+
 @pytest.mark.parametrize(("activations", "most"), [("int8", 0.6), ("int16", 0.2)])
 def test_a_quantized_file_gives_what_the_float_file_gives(activations: str, most: float) -> None:
     floating = float_file(u_net)
