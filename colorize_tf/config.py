@@ -55,7 +55,7 @@ class DataConfig(Checked):
     val_count: int = option(200, "validation photos measured after each epoch, at most", low=0, may_change=True)
     near_gray: float | None = option(None, "leave out photos whose mean chroma is below this; 5 is sensible", low=0.0)
     max_bad_share: float = option(0.5, "stop when more than this share of the photos cannot be read", low=0.0, high=1.0)
-    augment: bool = option(True, "vary training photos as the next eight say; else centre crops as they are")
+    augment: bool = option(True, "vary training photos as the next ten say; else centre crops as they are")
     crop_min: float = option(256 / 286, "smallest random crop, as a share of the shorter side", low=0.05, high=1.0)
     crop_max: float = option(
         256 / 286, "largest random crop; more than the smallest varies the scale", low=0.05, high=1.0
@@ -63,6 +63,10 @@ class DataConfig(Checked):
     flip: bool = option(True, "mirror every other photo")
     stretch: float = option(1.0, "crops up to so many times longer than wide are squashed", low=1.0, high=4.0)
     rotation: float = option(0.0, "largest random turn in degrees, either way", low=0.0, high=45.0)
+    sharpen: float = option(
+        0.0, "add a photo's fine detail up to so many times, as larger photos have it", low=0.0, high=9.0
+    )
+    grain: float = option(0.0, "add grain of up to so many units of L, mostly little", low=0.0, high=20.0)
     aging: float = option(0.0, "share of photos shown faded, blurred and with grain, as old prints", low=0.0, high=1.0)
     hintless: float = option(0.0, "share of photos without hints, or whose class is not told", low=0.0, high=1.0)
     striking: float = option(0.0, "share of hints that lie where colours are unusual", low=0.0, high=1.0)

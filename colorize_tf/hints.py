@@ -1,6 +1,6 @@
-"""What a photo in training is shown with: a user's colour hints, and the wear of an old print on its lightness.
+"""A user's colour hints, as a photo in training is shown with them.
 
-Both are drawn from (seed, sample number) alone, as crops are, so a stream that goes on draws the same again.
+They are drawn from (seed, sample number) alone, as crops are, so a stream that goes on draws the same again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import tensorflow as tf
 
 from colorize_tf.fused import fused
 
-__all__ = ["aged", "hint_draws", "hinted"]
+__all__ = ["hint_draws", "hinted"]
 
 _MOST = 40  # hints; the geometric distribution below gives more once in 200 photos
 _STOP = 1 / 8  # probability that no further point follows
 _LARGEST = 9  # side of a hint, pixels
-_REACH = 4  # pixels of the Gaussian either way
 _CELL = 8  # side of the patches by which striking places are found, pixels
 
 
@@ -94,47 +93,3 @@ def _striking_places(ab: tf.Tensor, cell: tf.Tensor, down: tf.Tensor, across: tf
     cell = tf.minimum(tf.searchsorted(upto, cell * upto[:, -1:]), upto.shape[1] - 1)
     places = tf.cast(tf.stack([cell // cells.shape[2], cell % cells.shape[2]], axis=-1), tf.float32)
     return _CELL * (places + tf.stack([down, across], axis=-1))
-
-
-def aged(luma: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
-    """Lightness L/50-1 [S,S,1] and a seed int64 [2] -> the same, for `share` of all seeds as an old print shows it.
-
-    Faded (less contrast, any grade), out of focus by up to two pixels, with grain of up to 6 units of L.
-    """
-    draw = tf.random.stateless_uniform([6], seed, alg="philox")
-    print_of = _old_print(luma.shape[0])
-
-    def old() -> tf.Tensor:
-        apart = seed + tf.constant([1 << 40, 0], tf.int64)
-        words = tf.random.stateless_uniform(luma.shape, apart, None, None, tf.int32, alg="philox")
-        return print_of(luma, draw, words)
-
-    return tf.ensure_shape(tf.cond(draw[5] < share, old, lambda: luma), luma.shape)
-
-
-@functools.lru_cache
-def _old_print(size: int) -> Callable[..., tf.Tensor]:
-    """A graph function: L/50-1 [S,S,1], draws [6] in 0..1 and random words int32 [S,S,1] -> L/50-1 of an old print."""
-
-    def old_print(luma: tf.Tensor, draw: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-        light = tf.clip_by_value((luma + 1.0) / 2.0, 1e-4, 1.0)
-        light = tf.exp(tf.math.log(light) * tf.exp(0.8 * (draw[0] - 0.5)))
-        black, white = 0.2 * draw[1], 1.0 - 0.2 * draw[2]
-        light = _blurred(black + (white - black) * light, 2.0 * draw[3])
-        # How many of 32 bits are set is as good as normal, and drawn in a third of the time.
-        grain = (tf.cast(tf.raw_ops.PopulationCount(x=words), tf.float32) - 16.0) / 8.0**0.5
-        light += 0.06 * draw[4] * _blurred(grain, tf.constant(0.7))
-        return tf.clip_by_value(2.0 * light - 1.0, -1.0, 1.0)
-
-    plane = tf.TensorSpec([size, size, 1])
-    return fused(old_print, plane, tf.TensorSpec([6]), tf.TensorSpec(plane.shape, tf.int32))
-
-
-def _blurred(image: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
-    """[S,S,1] and sigma -> the same under a Gaussian of `sigma` pixels, at most two."""
-    size = image.shape[0]
-    weights = tf.exp(-tf.square(tf.range(-_REACH, _REACH + 1.0)) / (2.0 * tf.square(tf.maximum(sigma, 0.1))))
-    weights = tf.unstack(weights / tf.reduce_sum(weights))
-    padded = tf.pad(image, [[_REACH, _REACH], [_REACH, _REACH], [0, 0]], "REFLECT")
-    across = tf.add_n([weight * padded[:, k : k + size] for k, weight in enumerate(weights)])
-    return tf.add_n([weight * across[k : k + size] for k, weight in enumerate(weights)])

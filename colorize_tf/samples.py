@@ -14,7 +14,8 @@ import tensorflow as tf
 from colorize_tf.datasets.pixels import PixelReader
 from colorize_tf.datasets.reading import PhotoReader
 from colorize_tf.errors import InputError
-from colorize_tf.hints import aged, hint_draws, hinted
+from colorize_tf.hints import hint_draws, hinted
+from colorize_tf.lightness import aged, retaken
 from colorize_tf.views import labelled
 
 __all__ = ["PLAIN", "USUAL", "Augment", "Samples"]
@@ -27,7 +28,9 @@ class Augment:
     `crop` is the range of the crop's side as a share of the photo's shorter side; the default, one value, is pix2pix's
     "resize to 286, crop 256", a range varies the scale. `stretch` lets crops be up to so many times longer than wide,
     or wider than long, before they are squashed to squares. `rotation` is the largest angle in degrees, either way.
-    `aging` is the share of photos whose lightness is that of an old print; `hintless` the share that gets no hints, or
+    `sharpen` is how many times its fine detail a photo's lightness gains at most, `grain` how much grain, units of L,
+    both as photos of other cameras have; `aging` the share of photos whose lightness is that of an old print;
+    `hintless` the share that gets no hints, or
     whose class is not told, in a view that has them; `striking` the share of hints that lie where colours are unusual,
     `revealed` the share of photos that are shown with all of their colours as hints.
     """
@@ -36,6 +39,8 @@ class Augment:
     flip: bool = True
     stretch: float = 1.0
     rotation: float = 0.0
+    sharpen: float = 0.0
+    grain: float = 0.0
     aging: float = 0.0
     hintless: float = 0.0
     striking: float = 0.0
@@ -94,7 +99,7 @@ class Samples:
         return image, draw[3] < (0.5 if augment.flip else 0.0)
 
     def dressed(self, view: str, number: tf.Tensor, sample: Any, label: tf.Tensor) -> Any:
-        """A sample as the network is to see it: aged, with its class, as the view and the options say.
+        """A sample as the network is to see it: retaken, aged, with its class, as the view and the options say.
 
         In view "hinted" x is L and what decides about the hints; they join it in the batch, see `joined`.
         """
@@ -107,6 +112,8 @@ class Samples:
                 return labelled(sample, label)
             return labelled(sample[0], label), sample[1]
         x, y = sample
+        if self.augment.sharpen or self.augment.grain:
+            x = retaken(x, self._key(number, 4), self.augment.sharpen, self.augment.grain)
         if self.augment.aging:
             x = aged(x, self._key(number, 1), self.augment.aging)
         return ((x, hint_draws(self._key(number, 2))) if view == "hinted" else x), y

@@ -207,7 +207,7 @@ def variation_of(data: DataConfig) -> Augment:
         return PLAIN
     crop = (data.crop_min, data.crop_max)
     hints = (data.hintless, data.striking, data.revealed)
-    return Augment(crop, data.flip, data.stretch, data.rotation, data.aging, *hints)
+    return Augment(crop, data.flip, data.stretch, data.rotation, data.sharpen, data.grain, data.aging, *hints)
 
 
 def _fingerprint(photos: Photos | Unpaired) -> str:

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import ndimage
 
-from colorize_tf.hints import _blurred, _old_print, aged, hint_draws, hinted
+from colorize_tf.hints import hint_draws, hinted
 
 SIZE, MANY = 64, 200
 
@@ -132,48 +131,3 @@ def test_where_hints_overlap_they_show_their_mean(draws):
 def test_the_same_seed_draws_the_same(draws):
     np.testing.assert_array_equal(draws[3], hint_draws(seeds(4)[3]))
     assert len({draw.tobytes() for draw in draws.numpy()}) == MANY
-
-
-@pytest.fixture(scope="module")
-def luma() -> tf.Tensor:
-    steps = np.repeat(np.linspace(-0.9, 0.9, SIZE, dtype=np.float32)[None], SIZE, 0)[..., None]
-    return tf.constant(steps)
-
-
-def test_aging_leaves_the_others_as_they_are(luma):
-    alike = [np.array_equal(aged(luma, seed, 0.3), luma) for seed in seeds(100)]
-    assert 0.55 < np.mean(alike) < 0.85
-
-
-def test_an_old_print_is_faded_and_in_range(luma):
-    olds = np.stack([aged(luma, seed, 1.0).numpy() for seed in seeds(40)])
-    assert olds.shape[1:] == luma.shape and olds.min() >= -1 and olds.max() <= 1
-    spread = np.ptp(olds[:, :, 8:-8].mean(1), axis=(1, 2))
-    assert np.median(spread) < 0.9 * np.ptp(luma.numpy()[:, 8:-8])
-    brighter = np.corrcoef(olds.mean((0, 1))[:, 0], luma.numpy().mean(0)[:, 0])[0, 1]
-    assert brighter > 0.98  # still the same picture
-
-
-def test_the_blur_of_an_old_print_is_a_gaussian(luma):
-    for sigma in (0.7, 1.9):
-        wanted = ndimage.gaussian_filter(luma[..., 0].numpy(), sigma, radius=4, mode="mirror")
-        np.testing.assert_allclose(_blurred(luma, tf.constant(sigma))[..., 0], wanted, atol=1e-5)
-
-
-def test_grain_is_normal_and_of_the_stated_strength():
-    side = 256
-    words = tf.random.stateless_uniform([side, side, 1], seeds(1)[0], None, None, tf.int32, alg="philox")
-    strongest = tf.constant([0.5, 0.0, 0.0, 0.0, 1.0, 0.0])
-    grain = 50 * _old_print(side)(tf.zeros([side, side, 1]), strongest, words).numpy()  # units of L
-    weights = ndimage.gaussian_filter(np.pad([[1.0]], 4), 0.7, radius=4)
-    np.testing.assert_allclose([grain.mean(), grain.std()], [0.0, 6.0 * np.linalg.norm(weights)], atol=0.06)
-    kurtosis = np.mean((grain - grain.mean()) ** 4) / grain.var() ** 2
-    assert 2.9 < kurtosis < 3.1
-
-
-def test_an_old_print_has_grain_that_no_two_share():
-    flat = tf.zeros([SIZE, SIZE, 1])
-    olds = [aged(flat, seed, 1.0).numpy()[..., 0] for seed in seeds(20)]
-    grain = np.array([np.std(old) for old in olds])
-    assert np.median(grain) > 0.01 and grain.max() < 0.15  # of -1..1; fading alone leaves a flat picture flat
-    assert not any(np.array_equal(one, olds[0]) for one in olds[1:])

@@ -123,6 +123,14 @@ def test_aging_changes_what_is_seen_and_not_the_truth(photos):
     assert (np.abs(new - old).max((1, 2, 3)) > 0.05).all()
 
 
+@pytest.mark.parametrize("changes", [{"sharpen": 9.0}, {"grain": 9.0}])
+def test_another_camera_changes_what_is_seen_and_not_the_truth(photos, changes):
+    ((new, colour),) = first(stream(photos, view="lab"), 1)
+    ((other, same),) = first(stream(photos, view="lab", augment=Augment(**changes)), 1)
+    np.testing.assert_array_equal(colour, same)
+    assert np.median(np.abs(new - other).max((1, 2, 3))) > 0.01
+
+
 def test_hints_join_the_luma_and_none_are_given_where_none_are_wanted(photos):
     ((plain, _),) = first(stream(photos, view="lab"), 1)
     ((seen, _),) = first(stream(photos, view="hinted"), 1)
