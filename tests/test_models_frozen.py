@@ -35,7 +35,7 @@ def network(alpha: float = 0.75) -> keras.Model:
 
 @pytest.fixture(scope="module")
 def shipped():
-    model = build("mobile", dropout=0.0, lively_temperature=0.7)
+    model = build("mobile", dropout=0.0)
     batch = seen()
     model.load_exported(SHIPPED, [(batch[:1], None), (batch[1:], None)])
     return model
