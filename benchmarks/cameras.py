@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +22,9 @@ from colorize_tf import metrics
 from colorize_tf.colorspace import luma_to_gray, rgb8_to_lab
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import open_source
-from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import command_line
+from colorize_tf.guided import open_colorizer
 from colorize_tf.judging import Case, Image8, Painter, squashed
-from colorize_tf.predict import PLAIN, RunColorizer, load_run
 from colorize_tf.quiet import load_tensorflow
 from colorize_tf.splits import open_splits
 
@@ -66,9 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_tensorflow()
     photos = open_splits(DataConfig(data=given.data))[given.split] if given.split else open_source(given.data)
     for run in given.runs:
-        paint = (
-            TfliteColorizer(Path(run), options=PLAIN) if Path(run).suffix == ".tflite" else RunColorizer(load_run(run))
-        )
+        paint = open_colorizer(run)
         found: dict[str, list[list[float]]] = {camera: [] for camera in CAMERAS}
         for index in tqdm(range(photos.count), desc=run, unit="photo", disable=None, leave=False):
             truth = squashed(photos.image(index), SIZE)

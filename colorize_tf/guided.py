@@ -35,7 +35,7 @@ from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 from colorize_tf.quiet import load_tensorflow
 
-__all__ = ["PLACES", "main", "measure_hints"]
+__all__ = ["PLACES", "main", "measure_hints", "open_colorizer"]
 
 Image8: TypeAlias = NDArray[np.uint8]
 Place: TypeAlias = tuple[int, int]  # row, column
@@ -157,6 +157,12 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def open_colorizer(model: str) -> TfliteColorizer | RunColorizer:
+    """A run or a .tflite file -> what it makes of photos as they are, with no option of `colorize`."""
+    path = Path(model)
+    return TfliteColorizer(path, options=PLAIN) if path.suffix == ".tflite" else RunColorizer(load_run(path))
+
+
 @command_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line -> a table on stdout, and a picture of it in a folder; returns the exit code."""
@@ -169,12 +175,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--limit", "must be at least 1", given.limit)
     if given.out is not None:
         check_out_folder(given.out, "hints.json", overwrite=given.overwrite)
-    path = Path(given.model)
-    colorizer: TfliteColorizer | RunColorizer = (
-        TfliteColorizer(path, options=PLAIN) if path.suffix == ".tflite" else RunColorizer(load_run(path))
-    )
+    colorizer = open_colorizer(given.model)
     if not colorizer.card.hints:
-        raise InputError("MODEL", "must take hints", f"{path}, which has no such input")
+        raise InputError("MODEL", "must take hints", f"{given.model}, which has no such input")
     load_tensorflow()  # which decodes photos that are new
     photos = open_source(given.data)
     if given.limit is not None:
