@@ -46,7 +46,7 @@ class DataConfig(Checked):
         "synthetic:200", "photos: folder:PATH, tar:GLOB, tfrecord:GLOB, tfds:NAME, synthetic:COUNT, or unpaired:A|B"
     )
     batch: int = option(16, "photos per step, over all replicas together", low=1, high=1 << 16)
-    limit: int | None = option(None, "use only this many training photos", low=1)
+    limit: int | None = option(None, "use only this many training photos, drawn at random", low=1)
     subset: str | None = option(None, "exact split: 4000/1000 (training/validation), or 10000@80:20")
     val_share: float = option(0.05, "share of the photos kept for validation", low=0.0, high=0.9)
     test_share: float = option(

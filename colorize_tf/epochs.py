@@ -40,7 +40,7 @@ def attendants(
         painter = (callbacks.SpecklePainter if getattr(model, "looks", 0) else callbacks.Painter)(model)
         chosen.append(callbacks.Quality(painter, batches(both.b), model.view))
         if rows := min(options.grid_rows, both.b.count):
-            shown = batches(both.b.take(rows), rows)
+            shown = batches(both.b.sample(rows), rows)
             chosen.append(callbacks.Samples(painter, shown, model.view, run / "samples"))
     if hasattr(model, "there") and both.a.count and both.b.count:
         chosen.append(Exchange(model, batches(both.a), batches(both.b), options.grid_rows, run / "samples"))

@@ -30,7 +30,7 @@ def open_splits(data: DataConfig) -> dict[str, Photos | Unpaired]:
         fractions = {"train": rest, "val": data.val_share, "test": data.test_share}
         splits = {name: photos.split(name, fractions) for name in fractions}
     if data.limit is not None:
-        splits["train"] = splits["train"].take(data.limit)
+        splits["train"] = splits["train"].sample(data.limit)
     train = splits["train"]
     if min(train.a.count, train.b.count) == 0 if isinstance(train, Unpaired) else train.count == 0:
         raise InputError(

@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError("--rounds, --batch, --limit, --sizes", "must be at least 1", given)
 
     photos = open_source(options.source)
-    photos = photos.pick(photos.format == JPEG).take(options.limit)
+    photos = photos.pick(photos.format == JPEG).sample(options.limit)
     if photos.count == 0:
         raise InputError("source", "must contain JPEG photos", options.source)
     speeds = bench(photos, options.view, options.sizes, options.batch, options.rounds)

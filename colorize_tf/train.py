@@ -81,7 +81,7 @@ def train(arguments: Arguments, command: str = "") -> int:
 
     # === Photos ===
     splits = open_splits(config.data)
-    photos, held_out = splits["train"], splits["val"].take(config.data.val_count)
+    photos, held_out = splits["train"], splits["val"].sample(config.data.val_count)
     steps = options.steps_per_epoch or steps_per_epoch(photos, config.data.batch)
 
     # === Model ===

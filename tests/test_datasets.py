@@ -213,7 +213,7 @@ def test_a_shard_is_read_through_once_until_it_changes(photo_folder, tmp_path, m
         after = open_source(f"tfrecord:{tmp_path}/shards/*")
     for name in ("names", "hashes", "offset", "length", "labels", "chroma", "orientation"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
-    pack(photos.take(7), tmp_path / "shards", overwrite=True)
+    pack(photos.sample(7), tmp_path / "shards", overwrite=True)
     assert open_source(f"tfrecord:{tmp_path}/shards/*").count == 7
 
 
@@ -338,7 +338,7 @@ def test_a_sample_is_always_the_same_and_in_order(photo_folder):
     photos = open_source(f"folder:{photo_folder}")
     names = photos.sample(7).names.tolist()
     assert names == photos.sample(7).names.tolist() == sorted(set(names)) and len(names) == 7
-    assert names != photos.take(7).names.tolist()
+    assert names != photos.names[:7].tolist()
     assert photos.sample(100).names.tolist() == photos.names.tolist()
 
 
@@ -348,6 +348,8 @@ def test_unpaired_sets_keep_their_sizes(photo_folder):
     assert (both.a.count, both.b.count, both.count) == (24, 10, 24)
     part = both.split("train", fractions={"train": 0.5, "val": 0.5})
     assert 0 < part.a.count < 24 and 0 < part.b.count < 10
+    few = both.sample(12)
+    assert (few.a.count, few.b.count) == (12, 10) and few.a.names.tolist() != both.a.names[:12].tolist()
     with pytest.raises(InputError, match=r"unpaired:A\|B"):
         open_unpaired("unpaired:synthetic:3")
 

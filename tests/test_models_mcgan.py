@@ -337,7 +337,7 @@ def test_a_training_that_goes_on_draws_the_speckle_it_would_have(tmp_path: Path)
 
 def test_under_speckle_the_networks_own_picture_is_measured(photo_folder: Path):
     model = PAIRED.build(looks=1)
-    photos = open_source(f"folder:{photo_folder}").take(4)
+    photos = open_source(f"folder:{photo_folder}").sample(4)
     batches = evaluation_batches(photos, view="labelled", size=32, batch=4)
     painter, logs, clean = SpecklePainter(model), {}, {}
     luma = np.full((1, 32, 32, 1), 50, "float32")

@@ -52,13 +52,13 @@ def test_a_later_start_gives_the_tail_bit_for_bit(photos, options):
 
 def test_another_seed_gives_another_order_and_other_crops(photos, flats):
     assert shown(first(stream(flats, seed=1), 4)) != shown(first(stream(flats, seed=2), 4))
-    one = photos.take(1)
+    one = photos.sample(1)
     (a,), (b,) = (first(stream(one, batch=1, seed=seed), 1) for seed in (1, 2))
     assert not np.array_equal(a[1], b[1])
 
 
 def test_a_photo_is_cut_differently_each_time(photos):
-    (batch,) = first(stream(photos.take(1), batch=6), 1)
+    (batch,) = first(stream(photos.sample(1), batch=6), 1)
     assert len({y.tobytes() for y in batch[1]}) == 6
 
 
@@ -127,7 +127,7 @@ def test_files_and_ranges_can_be_mixed(photos, tmp_path):
 
 
 def test_unpaired_sets_run_in_their_own_orders(flats, photos):
-    both = Unpaired(flats, flats.take(6))
+    both = Unpaired(flats, flats.pick(np.arange(6)))
     batches = first(stream(both, batch=2), 12)
     assert batches[0][0].shape == batches[0][1].shape == (2, 16, 16, 3)
     a, b = (flat(shown([(None, batch[side]) for batch in batches])) for side in (0, 1))

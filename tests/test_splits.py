@@ -36,6 +36,15 @@ def test_limit_shortens_training_alone(photo_folder: Path):
     assert len(found["train"]) == 3 and len(found["val"]) > 3
 
 
+def test_limit_draws_from_all_folders(photo_folder: Path):
+    whole, limited = (
+        open_splits(DataConfig(data=f"folder:{photo_folder}", limit=limit))["train"].names.tolist()
+        for limit in (None, 6)
+    )
+    assert len(limited) == 6 and set(limited) < set(whole) and limited != whole[:6]
+    assert {Path(name).parent.name for name in limited} == {"meadow", "shore"}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

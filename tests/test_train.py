@@ -323,6 +323,18 @@ def test_a_network_looks_at_so_many_photos_at_most_beforehand(most: int, looked_
     assert len(seen) == looked_at
 
 
+def test_validation_measures_photos_of_all_folders(data: list[str], tmp_path: Path, monkeypatch):
+    seen = []
+
+    def look(config, run, model, progress, held_out, steps):
+        seen.extend(held_out.names.tolist())
+        raise InputError("validation", "is known", len(seen))
+
+    monkeypatch.setattr("colorize_tf.epochs.attendants", look)
+    assert main([*data, "--val-share", "0.6", "--val-count", "6", "--out", str(tmp_path / "run")]) == 2
+    assert len(seen) == 6 and {Path(name).parent.name for name in seen} == {"meadow", "shore"}
+
+
 @pytest.mark.parametrize("config", [None, "", '{"name": "my-web-app", "version": 1}', "[" * 100_000])
 def test_folder_of_other_things_is_not_overwritten(config: str | None, data: list[str], tmp_path: Path, capsys):
     (tmp_path / "letter.txt").write_text("dear")

@@ -74,10 +74,6 @@ class Photos:
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: v[which] for k, v in arrays.items() if isinstance(v, np.ndarray)})
 
-    def take(self, count: int) -> Photos:
-        """The first `count` photos."""
-        return self.pick(np.arange(min(count, self.count)))
-
     def sample(self, count: int) -> Photos:
         """At most `count` of the photos, chosen at random but always the same, in their order."""
         return self.pick(np.sort(np.random.default_rng(0).permutation(self.count)[:count]))
@@ -168,8 +164,9 @@ class Unpaired:
     def __len__(self) -> int:
         return self.count
 
-    def take(self, count: int) -> Unpaired:
-        return Unpaired(self.a.take(count), self.b.take(count))
+    def sample(self, count: int) -> Unpaired:
+        """At most `count` of each set's photos, as `Photos.sample` chooses them."""
+        return Unpaired(self.a.sample(count), self.b.sample(count))
 
     def split(self, name: str, *args: Any, **kwargs: Any) -> Unpaired:
         return Unpaired(self.a.split(name, *args, **kwargs), self.b.split(name, *args, **kwargs))
