@@ -28,7 +28,7 @@ def labelled(
         known = labels_of(file)
         texts = [known.get(Path(str(name)).name, "") for name in photos.names]
     elif photos.labels is not None:
-        texts = [photos.label_names[label] if label >= 0 else "" for label in photos.labels]
+        texts = [photos.label(index) for index in range(photos.count)]
     else:
         raise InputError("--data", "has photos without labels", source, "Name them with --labels FILE.")
     y, names = multi_hot(texts, fewest)

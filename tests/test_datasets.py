@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from colorize_tf.datasets.__main__ import main
 from colorize_tf.datasets.pack import pack
 from colorize_tf.datasets.synthetic import scene
 from colorize_tf.errors import InputError
+from colorize_tf.labels import labelled
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +204,25 @@ def test_a_second_opening_examines_nothing(photo_folder, monkeypatch):
     after = open_source(f"folder:{photo_folder}")
     np.testing.assert_array_equal(before.hashes, after.hashes)
     np.testing.assert_array_equal(before.chroma, after.chroma)
+
+
+def test_a_photo_without_a_label_leaves_the_others_theirs(photo_folder, tmp_path, capsys):
+    photos = open_source(f"folder:{photo_folder}")
+    some = replace(photos, labels=np.where(np.arange(24) == 3, -1, photos.labels).astype(np.int32))
+    assert [some.label(index) for index in (2, 3)] == ["meadow", ""]
+    pack(some, tmp_path / "shards")
+    source = f"tfrecord:{tmp_path}/shards/*"
+    packed = open_source(source)
+    assert packed.label_names == ("meadow", "shore")
+    assert {name: packed.label(i) for i, name in enumerate(packed.names)} == {
+        name: some.label(i) for i, name in enumerate(some.names)
+    }
+    (bare,) = np.flatnonzero(packed.labels < 0)
+    assert packed.classes(("shore", "meadow"))[bare] == packed.classes(("shore",))[bare] == -1
+    assert sorted(packed.classes(("shore", "meadow"))) == [-1, *[0] * 12, *[1] * 11]
+    assert labelled(source, None, 1)[0].count == 23
+    assert main(["info", source]) == 0
+    assert re.search(r"classes +2: shore 12, meadow 11; 1 has none", capsys.readouterr().out)
 
 
 def test_a_shard_is_read_through_once_until_it_changes(photo_folder, tmp_path, monkeypatch):

@@ -107,9 +107,11 @@ def _info(options: argparse.Namespace) -> int:
 def _classes(photos: Photos) -> str:
     if photos.labels is None:
         return "none"
-    counts = Counter(photos.label_names[label] for label in photos.labels)
+    counts = Counter(photos.label(index) for index in range(photos.count))
+    bare = counts.pop("", 0)
     shown = ", ".join(f"{shorten(name, 40)} {count:,}" for name, count in counts.most_common(12))
-    return f"{len(counts)}: {shown}{', …' if len(counts) > 12 else ''}"
+    without = f"; {bare:,} {'has' if bare == 1 else 'have'} none" if bare else ""
+    return f"{len(counts)}: {shown}{', …' if len(counts) > 12 else ''}{without}"
 
 
 def _unusable(photos: Photos) -> str:

@@ -74,9 +74,8 @@ def gather(source: str, rows: Iterable[Row | Rejected], smallest: int) -> Photos
             good.append(row)
     entries, known = [row.entry for row in good], [row.known for row in good]
     files = {path: number for number, path in enumerate(dict.fromkeys(entry.path for entry in entries))}
-    classes = tuple(sorted({entry.label for entry in entries}))
-    labelled = bool(classes) and "" not in classes
-    numbers = {name: number for number, name in enumerate(classes)}
+    classes = tuple(sorted({entry.label for entry in entries} - {""}))
+    numbers = {"": -1} | {name: number for number, name in enumerate(classes)}
     names = np.empty(len(good), dtype=object)
     names[:] = [entry.name for entry in entries]
     return Photos(
@@ -92,8 +91,8 @@ def gather(source: str, rows: Iterable[Row | Rejected], smallest: int) -> Photos
         chroma=np.array([one.chroma for one in known], np.float32),
         hashes=np.array([one.sha256 for one in known], "S64"),
         names=names,
-        labels=np.array([numbers[entry.label] for entry in entries], np.int32) if labelled else None,
-        label_names=classes if labelled else (),
+        labels=np.array([numbers[entry.label] for entry in entries], np.int32) if classes else None,
+        label_names=classes,
         rejected=tuple(rejected),
     )
 

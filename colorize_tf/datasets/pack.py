@@ -47,9 +47,8 @@ def pack(photos: Photos, out: Path, *, shard_bytes: int = SHARD_BYTES, overwrite
         raise RunError(f"--out: needs {_mebibytes(need)}, but {out.parent} has {_mebibytes(free)} left")
     with atomic_folder(out) as folder, ShardWriter(folder, shard_bytes=shard_bytes) as writer:
         for index in tqdm(range(photos.count), "packing", unit="photo", disable=None, leave=False):
-            label = "" if photos.labels is None else photos.label_names[photos.labels[index]]
             name, encoded = str(photos.names[index]), photos.encoded(index)
-            writer.write(features(name, label, encoded, photos.known(index)))
+            writer.write(features(name, photos.label(index), encoded, photos.known(index)))
     return len(list(out.glob("*.tfrecord")))
 
 

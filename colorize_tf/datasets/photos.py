@@ -58,7 +58,7 @@ class Photos:
     chroma: np.ndarray  # float32
     hashes: np.ndarray  # S64
     names: np.ndarray  # object (str)
-    labels: np.ndarray | None = None  # int32, index into label_names
+    labels: np.ndarray | None = None  # int32, index into label_names; -1 of a photo without
     label_names: tuple[str, ...] = ()
     rejected: tuple[Rejected, ...] = field(default=(), repr=False)
 
@@ -83,8 +83,13 @@ class Photos:
         if self.labels is None:
             return np.full(self.count, -1, np.int32)
         places = {name: place for place, name in enumerate(names)}
-        own = np.array([places.get(name, -1) for name in self.label_names], np.int32)
+        own = np.array([*(places.get(name, -1) for name in self.label_names), -1], np.int32)
         return own[self.labels]
+
+    def label(self, index: int) -> str:
+        """One photo's class by name, "" where it has none."""
+        number = -1 if self.labels is None else int(self.labels[index])
+        return self.label_names[number] if number >= 0 else ""
 
     def known(self, index: int) -> Examined:
         """What was found out about one photo."""

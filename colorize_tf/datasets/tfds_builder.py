@@ -49,11 +49,10 @@ class PhotoFolder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, photos: Photos) -> Iterator[tuple[str, dict[str, Any]]]:
         for index in range(photos.count):
-            label = "" if photos.labels is None else photos.label_names[photos.labels[index]]
             name = str(photos.names[index])
             with readable(name):
                 encoded = _upright(photos, index)
-            yield name, {"image": io.BytesIO(encoded), "filename": name, "label": label}
+            yield name, {"image": io.BytesIO(encoded), "filename": name, "label": photos.label(index)}
 
 
 def _upright(photos: Photos, index: int) -> bytes:
