@@ -31,7 +31,7 @@ def test_objects_in_a_picture_are_its_labels():
     with tfds.testing.mock_data(num_examples=6):
         photos = open_source("tfds:coco/2017@validation", smallest=1)
     known = set(tfds.builder("coco/2017").info.features["objects"]["label"].names)
-    sets = [photos.label_names[label].split("|") for label in photos.labels]
+    sets = [photos.label(index).split("|") for index in range(photos.count)]
     assert all(names == sorted(set(names)) and known.issuperset(names) for names in sets)
     assert max(map(len, sets)) > 1
 
@@ -74,6 +74,16 @@ def test_the_encoded_bytes_names_and_classes_survive_tfds(prepared_folder):
     direct, through = open_source(f"folder:{prepared_folder}"), open_source("tfds:photo_folder")
     assert dict(zip(direct.hashes, direct.names, strict=True)) == dict(zip(through.hashes, through.names, strict=True))
     assert through.label_names == ("meadow", "shore")
+
+
+@pytest.mark.parametrize(("first", "second"), [("[:5]", "[5:]"), ("[:50%]", "[50%:]"), ("[:10]", "[:10%]")])
+def test_parts_of_a_split_are_sets_of_their_own(first, second, prepared_folder):
+    whole = set(open_source("tfds:photo_folder@train").hashes)
+    parts = [open_source(f"tfds:photo_folder@train{part}").hashes.tolist() for part in (first, second)]
+    if "%" in second and "%" not in first:
+        assert [len(part) for part in parts] == [10, round(0.1 * len(whole))]
+    else:
+        assert sorted(parts[0] + parts[1]) == sorted(whole) and not set(parts[0]) & set(parts[1])
 
 
 def test_a_set_of_the_same_name_made_of_other_photos_is_another_one(prepared_folder, tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ def tfds_items(where: str) -> tuple[Path, Callable[[], Iterator[Item]], int | No
             )
 
     key = re.sub(r"[^\w.-]+", "-", f"{builder.info.full_name}@{split}")
-    return cache_root() / "tfds" / f"{key}-{_edition(builder, labels)}", items, count
+    return cache_root() / "tfds" / f"{key}-{_edition(builder, labels, split)}", items, count
 
 
 def _prepared(tfds: Any, name: str) -> Any:
@@ -86,10 +86,10 @@ def _prepared(tfds: Any, name: str) -> Any:
     return builder
 
 
-def _edition(builder: Any, labels: str) -> str:
-    """Tells apart what has one name and version: a set made by hand, such as photo_folder, of other photos."""
+def _edition(builder: Any, labels: str, split: str) -> str:
+    """Tells apart what has one name: sets made by hand, such as photo_folder, and parts such as [:80%] and [80%:]."""
     splits = sorted((name, split.num_examples, split.num_bytes) for name, split in builder.info.splits.items())
-    return hashlib.sha256(repr((labels, splits)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((labels, split, splits)).encode()).hexdigest()[:12]
 
 
 def _data_dir() -> str | None:
