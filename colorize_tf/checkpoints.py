@@ -2,7 +2,7 @@
 
 RUN/checkpoints/step-00000123/   model.weights.h5   weights alone, for `keras.Model.load_weights`
                                  state.npz          optimizers, loss scale, seeds, running means, image pools
-                                 progress.json      epoch, step, history so far, best value
+                                 progress.json      epoch, step, history so far
 RUN/best/                        model.weights.h5   the best epoch by --best-metric
                                  metrics.json       its row of the history
 """
@@ -57,7 +57,6 @@ class Progress:
     total_steps: int = 0
     seconds: float = 0.0  # spent in the epoch under way
     rows: list[dict[str, Any]] = field(default_factory=list)  # one per complete epoch
-    best: float | None = None
     photos: str = ""  # fingerprint of the training photos and their order
 
 

@@ -17,7 +17,7 @@ from colorize_tf.errors import unknown_key
 from colorize_tf.exchange import Exchange
 from colorize_tf.pipeline import evaluation_batches
 
-__all__ = ["attendants", "check_best_metric", "is_best"]
+__all__ = ["attendants", "best_row", "check_best_metric"]
 
 QUALITY = ("val_psnr", "val_ssim")  # higher is better; everything else is a loss
 EXCHANGE = ("val_cycle",)
@@ -60,12 +60,11 @@ def check_best_metric(name: str, model: keras.Model, held_out: Photos | Unpaired
         _log.warning("no photo is left for validation: %s is not measured, and no best weights are kept", name)
 
 
-def is_best(name: str, row: dict[str, Any], progress: Progress) -> bool:
-    """Whether an epoch with this row of the history beats the ones before; notes its value if so."""
-    value = row.get(name)
-    if value is None or math.isnan(value):  # nothing would ever beat a NaN
-        return False
-    better = progress.best is None or (value > progress.best if name in QUALITY else value < progress.best)
-    if better:
-        progress.best = value
-    return better
+def best_row(name: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The row of a history with the best value in this column, of equal ones the first; None where there is no value.
+
+    Of all rows, as a resumed run may judge by another column than before.
+    """
+    measured = [row for row in rows if row.get(name) is not None and not math.isnan(row[name])]
+    best = max if name in QUALITY else min
+    return best(measured, key=lambda row: row[name], default=None)

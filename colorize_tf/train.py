@@ -57,7 +57,7 @@ def train(arguments: Arguments, command: str = "") -> int:
 
     from colorize_tf import checkpoints, run_folder
     from colorize_tf.callbacks import attending
-    from colorize_tf.epochs import attendants, check_best_metric, is_best
+    from colorize_tf.epochs import attendants, best_row, check_best_metric
     from colorize_tf.models import build
     from colorize_tf.phases import Phases
     from colorize_tf.pipeline import steps_per_epoch, training_batches
@@ -169,13 +169,14 @@ def train(arguments: Arguments, command: str = "") -> int:
                 }
                 for callback in callbacks:
                     callback.on_epoch_end(progress.epoch, row)
-                if devices.chief and is_best(options.best_metric, row, progress):
+                if devices.chief and best_row(options.best_metric, progress.rows) is progress.rows[-1]:
                     checkpoints.save_best(run, model, progress.rows[-1])
                 progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
                 save()
     guard.settle()
     if devices.chief:
-        best = "" if progress.best is None else f"; best {options.best_metric} {progress.best:.4g}"
+        found = best_row(options.best_metric, progress.rows)
+        best = f"; best {options.best_metric} {found[options.best_metric]:.4g}" if found else ""
         print(f"{run}: {progress.epoch} of {options.epochs} epochs, {progress.total_steps} steps{best}")
         if progress.epoch < options.epochs:
             print(f"go on with: python -m colorize_tf.train --resume --out {shlex.quote(str(run))}")

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorize_tf.checkpoints import Progress
 from colorize_tf.config import TrainConfig
-from colorize_tf.epochs import is_best
+from colorize_tf.epochs import best_row
 from colorize_tf.errors import RunError
 from colorize_tf.steps import Clock, NanGuard, StopSignals, failures_in_one_line, next_batch
 from colorize_tf.strategies import Devices
@@ -115,11 +114,12 @@ def test_ruined_weights_are_found_before_anything_is_saved(guard: NanGuard, tmp_
 
 
 @pytest.mark.parametrize(("name", "worse", "better"), [("val_psnr", 20.0, 21.0), ("g_l1", 0.3, 0.2)])
-def test_a_figure_that_is_nan_is_never_the_best(name: str, worse: float, better: float):
-    progress = Progress()
-    assert not is_best(name, {name: float("nan")}, progress)
-    assert is_best(name, {name: worse}, progress) and is_best(name, {name: better}, progress)
-    assert not is_best(name, {name: float("nan")}, progress) and progress.best == better
+def test_the_best_epoch_is_the_first_of_the_best_and_never_one_that_is_nan(name: str, worse: float, better: float):
+    values = [float("nan"), worse, better, float("nan"), better, None]
+    rows = [{"epoch": number, name: value} for number, value in enumerate(values)]
+    best = [best_row(name, rows[:count]) for count in range(len(rows) + 1)]
+    assert [row and row["epoch"] for row in best] == [None, None, 1, 2, 2, 2, 2]
+    assert best_row("g_gan", rows) is None
 
 
 def test_finite_losses_pass(guard: NanGuard, tmp_path: Path):

@@ -125,6 +125,18 @@ def test_run_folder_holds_everything(run: Path, data: list[str]):
     )
 
 
+def test_resume_by_another_figure_compares_it_with_its_own_kind(run: Path, tmp_path: Path, capsys):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    assert main(["--resume", "--out", str(copy), "--epochs", "3", "--best-metric", "val_ssim"]) == 0
+    with open(copy / "history.csv", encoding="utf-8") as file:
+        found = [float(row["val_ssim"]) for row in csv.DictReader(file)]
+    assert len(found) == 3 and f"best val_ssim {max(found):.4g}" in capsys.readouterr().out
+    best = json.loads((copy / "best" / "metrics.json").read_text())
+    earlier = json.loads((run / "best" / "metrics.json").read_text())
+    assert best["epoch"] == (3 if found[2] > max(found[:2]) else earlier["epoch"])
+
+
 def test_run_colorizes_in_float32(run: Path):
     model = load_run(run).model
     assert model.compute_dtype == "float32"
