@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from colorize_tf.apps.work import Settings, colorize_bytes
 from colorize_tf.colorspace import rgb_to_lab
@@ -93,6 +93,18 @@ def test_planes_and_compression_of_deep_tiffs():
             ).max()
             < 0.01
         )
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_tiffs_that_lie_on_their_side_are_turned(orientation):
+    content = deep_file("TIFF", extratags=[(0x0112, 3, 1, orientation, True)])
+    upright = np.asarray(ImageOps.exif_transpose(Image.fromarray((deep_rgb() >> 8).astype(np.uint8), "RGB")))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = ImageOps.exif_transpose(opened(saved(Image.fromarray(upright), "PNG", exif=exif)))
+    pixels = deep_pixels(colorized(content), "TIFF")
+    assert pixels.shape[:2] == turned.size[::-1]
+    assert np.abs(deep_luma(pixels) - rgb_to_lab(np.asarray(turned) / 255.0)[..., 0]).mean() < 0.5
 
 
 def test_what_stands_behind_the_pixels_of_a_png_is_kept():

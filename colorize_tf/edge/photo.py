@@ -94,12 +94,13 @@ class Reader:
             with _pixel_limit():
                 image = Image.open(self._content, formats=["PNG"])
             image.load()
-        metadata, turn, expected = _metadata(image, None, notes), UPRIGHT.get(_orientation(image)), image.size[::-1]
+        metadata, turn, size = _metadata(image, None, notes), UPRIGHT.get(_orientation(image)), image.size
         del image
         self._content.seek(0)
         pixels = deep.read(self._content, self.format, page)
-        if pixels.shape[:2] != expected or pixels.dtype != np.uint16 or pixels.ndim != 3:
-            raise ValueError(f"16-bit pixels of {pixels.shape} instead of {expected}")
+        # Of a TIFF that lies on its side Pillow gives the size as turned, and of a PNG as it lies.
+        if sorted(pixels.shape[:2]) != sorted(size) or pixels.dtype != np.uint16 or pixels.ndim != 3:
+            raise ValueError(f"16-bit pixels of {pixels.shape} instead of {size[::-1]}")
         photo = deep_photo(pixels, turn, metadata)
         photo.notes += notes
         return photo
