@@ -349,6 +349,15 @@ def test_more_pixels_than_a_format_counts():
         colorized(saved(Image.new("L", (17_000, 1)), "PNG"), "WEBP")
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_longest_jpeg_is_the_longest_that_can_be_read(turned):
+    sides = ((8, side) if turned else (side, 8) for side in (65_500, 65_501))
+    longest, longer = (saved(Image.new("L", size, 90), "PNG") for size in sides)
+    assert max(opened(colorized(longest, "JPEG")).size) == 65_500
+    with pytest.raises(InputError, match="JPEG counts up to 65500 pixels"):
+        colorized(longer, "JPEG")
+
+
 def test_the_original_bytes_are_untouched(tmp_path):
     path = tmp_path / "photo.tif"
     path.write_bytes(saved(rgb(), "TIFF"))
