@@ -180,9 +180,12 @@ def test_a_watched_folder(tmp_path):
     (inbox / "bad.jpg").write_bytes(b"no photo")
     assert b"bad.jpg: must be a photo" in process.stderr.readline()
     assert is_coloured(out / "a.jpg")
+    gray(7).save(inbox / "a.jpg")  # another photo of the same name
+    assert b"a.jpg is there already (--overwrite makes it again)" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (1, b"1 colorized, 1 failed\n")  # as of any other run with a failure
+    assert process.returncode == 1  # as of any other run with a failure
+    assert err == b"1 colorized, 1 there already (--overwrite makes them again), 1 failed\n"
     assert files(inbox) == ["a.jpg", "bad.jpg"]
 
 

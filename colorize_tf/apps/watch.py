@@ -32,6 +32,7 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
     claims: dict[Path, Path] = {}  # which photo a result is of
     places: dict[str, Path] = {}
     shut: set[str] = set()  # folders of which it has been said that they cannot be read
+    first: dict[Path, State] | None = None  # what was there when watching began: it may have its result already
     while True:
         if not folder.is_dir():  # else it would look empty for ever
             raise RunError(f"{shorten(str(folder))}: the watched folder is gone")
@@ -42,6 +43,7 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
         # What was deleted is forgotten: it may come again, and another photo may take its place.
         taken = {path: state for path, state in taken.items() if path in present}
         claims = {target: path for target, path in claims.items() if path in present}
+        first = present if first is None else first
         for path, state in present.items():
             job = Job(path, place.target(path, folder))
             owner = claims.setdefault(claimed(job.target, places), path)
@@ -52,7 +54,7 @@ def arrivals(folder: Path, output: str | None, suffix: str | None, recursive: bo
                 yield replace(job, problem=f"{shorten(str(path))}: its result would lie among the watched photos")
             elif owner != path:
                 yield displaced(job, owner)
-            elif overwrite or not is_there(job.target):
+            elif overwrite or first.get(path) != state or not is_there(job.target):
                 yield job
         seen = present
         time.sleep(SETTLE)
