@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from colorize_tf.atomic import atomic_path
 from colorize_tf.edge.photo import Photo, open_photo
 from colorize_tf.edge.raster import ImageRaster
-from colorize_tf.edge.write import Picture, format_of, picture, write_photos
+from colorize_tf.edge.write import DEEP, Picture, format_of, picture, write_photos
 from colorize_tf.errors import InputError, RunError
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
@@ -115,8 +115,16 @@ def _targets(photos: Sequence[Path], out: Path, tags: Sequence[str], overwrite: 
 
 def _colorize_file(painter: RunColorizer | RunTranslator, source: Path, target: Path, *, raw: bool) -> None:
     with open_photo(source) as reader, atomic_path(target) as temporary, temporary.open("r+b") as file:
-        pictures = (_finished(painter, photo, raw) for photo in reader.photos())
-        write_photos(pictures, file, format_of(target) or "PNG", painter.card, None)
+        format = format_of(target) or "PNG"
+        deep = format in DEEP and not raw and isinstance(painter, RunColorizer)
+
+        def pictures() -> Iterator[Picture]:
+            for photo in reader.photos(keep_deep=deep):
+                yield _finished(painter, photo, raw)
+                for note in photo.notes:  # some of the writing
+                    tqdm.write(note, file=sys.stderr)
+
+        write_photos(pictures(), file, format, painter.card, None)
 
 
 def _finished(painter: RunColorizer | RunTranslator, photo: Photo, raw: bool) -> Picture:
@@ -129,6 +137,4 @@ def _finished(painter: RunColorizer | RunTranslator, photo: Photo, raw: bool) ->
         photo.raster, photo.back, photo.metadata.icc = raster, None, None  # sRGB
     else:
         painter.colorize(photo.raster, space=photo.space)
-    for note in photo.notes:
-        tqdm.write(note, file=sys.stderr)
     return picture(photo)

@@ -180,6 +180,19 @@ def test_command_writes_a_colorized_photo(
         assert "compositeWithTrainedAlgorithmicMedia" in image.info["XML:com.adobe.xmp"]
 
 
+def test_sixteen_bits_stay_so_and_what_is_left_out_is_said(
+    lab_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deep = pytest.importorskip("imagecodecs", reason="pip install 'colorize-tf[photo16]' runs it")
+    values = np.linspace(0, 65535, 40 * 56).reshape(40, 56).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(deep.png_encode(values))
+    with Image.open(tmp_path / "deep.png") as image:
+        image.convert("L").save(tmp_path / "torn.jpg", exif=b"Exif\0\0no block")
+    assert main([str(lab_run), str(tmp_path / "deep.png"), str(tmp_path / "torn.jpg"), "--out", str(tmp_path)]) == 0
+    assert "its EXIF is damaged and was left out" in capsys.readouterr().err
+    assert deep.png_decode((tmp_path / "deep.colorized.png").read_bytes()).dtype == np.uint16
+
+
 def test_raw_is_written_beside_the_photo_with_its_own_luma(rgb_run: Path, photo: Path, tmp_path: Path) -> None:
     assert main([str(rgb_run), str(photo), "--out", str(tmp_path), "--raw"]) == 0
     raw = RunColorizer(load_run(rgb_run)).raw(pixels(photo)[..., 0])
