@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from unicodedata import category
 
 __all__ = ["ColorizeError", "InputError", "RunError", "command_line", "shorten", "unknown_key"]
 
@@ -54,7 +55,8 @@ def unknown_key(argument: str, key: object, valid: Iterable[str]) -> InputError:
 def shorten(value: object, limit: int = 200) -> str:
     """Any value as one printable line of at most `limit` characters, so that no input can garble a terminal."""
     text = value if isinstance(value, str) else repr(value)
-    line = "".join(char if char.isprintable() else " " for char in text)
+    # Spaces of other widths do no harm, and are part of file names.
+    line = "".join(char if char.isprintable() or category(char) == "Zs" else " " for char in text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

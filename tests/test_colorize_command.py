@@ -115,6 +115,22 @@ def test_formats_that_are_only_read_become_png(tmp_path, colorize):
     assert is_coloured(tmp_path / "old.colorized.png")
 
 
+def test_jpegs_by_another_suffix_are_photos_of_a_folder_and_stay_jpegs(tmp_path, colorize):
+    (tmp_path / "in").mkdir()
+    gray().save(tmp_path / "in" / "saved.jfif", "JPEG")
+    code, out, _ = colorize(tmp_path / "in", "-o", tmp_path / "out")
+    assert (code, out) == (0, f"{tmp_path / 'out' / 'saved.jfif'}\n")
+    with Image.open(tmp_path / "out" / "saved.jfif") as image:
+        assert image.format == "JPEG"
+
+
+@pytest.mark.parametrize("space", ["\u202f", "\u00a0", "\u3000"])
+def test_the_path_that_is_printed_is_the_files(space, tmp_path, colorize):
+    gray().save(tmp_path / f"10.30{space}PM.png")
+    code, out, _ = colorize(tmp_path / f"10.30{space}PM.png")
+    assert code == 0 and Path(out.removesuffix("\n")).is_file()
+
+
 def test_of_two_photos_for_one_place_the_second_is_reported(album, tmp_path, colorize):
     gray(4).save(album / "a.png")
     for made, skipped in ((2, 0), (0, 2)):

@@ -160,6 +160,19 @@ def test_what_cannot_be_piped_is_named(album, colorize):
         assert f"error: {said}" in err
 
 
+def test_a_pipe_into_a_file_says_how(colorize):
+    for name, said in (
+        ("res.png", "Use --format png > res.png"),
+        ("res", "Use > res"),
+        ("r.jpeg", "Use --format jpg > r.jpeg"),
+    ):
+        code, _, err = colorize("-", "-o", name)
+        assert (code, err) == (
+            2,
+            f"error: --output: standard input goes to standard output. Received: {name}. {said}.\n",
+        )
+
+
 def test_a_photo_in_a_closed_folder_is_not_called_absent(album, colorize, monkeypatch):
     def closed(path, **_):
         raise PermissionError(13, "Permission denied", str(path))

@@ -24,7 +24,7 @@ from colorize_tf.edge import Hint
 from colorize_tf.edge.fusion import available_threads
 from colorize_tf.edge.network import Options
 from colorize_tf.edge.photo import MAX_PIXELS
-from colorize_tf.edge.write import FORMATS, prepare_to_write
+from colorize_tf.edge.write import FORMATS, format_of, prepare_to_write
 from colorize_tf.errors import InputError, shorten
 from colorize_tf.parsing import Parser
 
@@ -207,7 +207,10 @@ def _workers(wanted: int | None, jobs: int) -> int:
 def _pipe(given: argparse.Namespace, settings: Settings) -> int:
     """One photo to standard output."""
     if given.output not in (None, "-"):
-        raise InputError("--output", "standard input goes to standard output", given.output, f"Use > {given.output}")
+        wanted = format_of(Path(given.output))
+        kind = next((f"--format {name} " for name, format in FORMATS.items() if format == wanted), "")
+        remedy = f"Use {kind}> {given.output}"
+        raise InputError("--output", "standard input goes to standard output", given.output, remedy)
     if sys.stdout.isatty():
         raise InputError(
             "standard output", "must not be a terminal", "a terminal", "Redirect it: colorize - < in.jpg > out.jpg"
@@ -246,6 +249,9 @@ def _report(results: Iterable[Result], count: int | None, as_json: bool) -> int:
                 bar.update()
                 with bar.external_write_mode(file=sys.stdout):
                     _print(result, as_json)
+                    if count is None and result.status == "skipped":  # when it came, there was one of its name
+                        there = f"{shorten(result.target)} is there already (--overwrite makes it again)"
+                        print(f"note: {shorten(result.source)}: {there}", file=sys.stderr)
     except KeyboardInterrupt:
         if count is not None:
             raise
