@@ -31,7 +31,7 @@ def saved(image, format="PNG", **options):
     return out.getvalue()
 
 
-def colorized(content, format=None, quality=None, notes=None):
+def colorized(content, format=None, quality=None, notes=None, threads=1):
     """The bytes of a photo -> those of its colorized version."""
     out = io.BytesIO()
     with open_photo(content) as reader:
@@ -43,7 +43,7 @@ def colorized(content, format=None, quality=None, notes=None):
                 if notes is not None:
                     notes.extend(photo.notes)
 
-        write_photos(pictures(), out, format, COLORIZER.card, quality)
+        write_photos(pictures(), out, format, COLORIZER.card, quality, threads)
     return out.getvalue()
 
 

@@ -169,7 +169,7 @@ def test_a_pipe_into_a_file_says_how(colorize):
         code, _, err = colorize("-", "-o", name)
         assert (code, err) == (
             2,
-            f"error: --output: standard input goes to standard output. Received: {name}. {said}.\n",
+            f"error: --output: standard input goes to standard output. Received: {name}. {said}\n",
         )
 
 

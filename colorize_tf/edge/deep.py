@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from colorize_tf.edge.captions import IPTC_TAG
+
 if TYPE_CHECKING:
     from colorize_tf.edge.modes import Metadata
 
@@ -79,6 +81,7 @@ def png(pixels: Array, exif: bytes, xmp: bytes, metadata: Metadata) -> bytes:
         chunks.append((b"pHYs", struct.pack(">IIB", *(round(dpi / 0.0254) for dpi in metadata.dpi), 1)))
     chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
     chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp))
+    chunks += [(b"iTXt", key.encode("latin-1") + bytes(5) + text.encode()) for key, text in metadata.captions.texts]
     made = b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
@@ -90,7 +93,7 @@ def tiff_page(pixels: Array, xmp: bytes, metadata: Metadata) -> bytes:
     """uint16 [H,W,3 or 4] -> a TIFF of one page with its metadata, but for EXIF."""
     import tifffile
 
-    out = io.BytesIO()
+    out, iptc = io.BytesIO(), metadata.captions.iptc
     tifffile.imwrite(
         out,
         np.ascontiguousarray(pixels),
@@ -103,6 +106,6 @@ def tiff_page(pixels: Array, xmp: bytes, metadata: Metadata) -> bytes:
         resolutionunit="inch" if metadata.dpi else None,
         software="",
         metadata=None,
-        extratags=[(700, 1, len(xmp), xmp, True)],
+        extratags=[(700, 1, len(xmp), xmp, True), *([(IPTC_TAG, 7, len(iptc), iptc, True)] if iptc else [])],
     )
     return out.getvalue()

@@ -28,7 +28,7 @@ MADE = 2_000_000  # the same where it is made just before: more of them cost tim
 BAND = 8 * 16
 MARKER_7, END = b"\xff\xd7", b"\xff\xd9"
 FRAME, SCAN = 0xC0, 0xDA
-ABOUT_THE_PHOTO = ("exif", "xmp", "icc_profile", "dpi")
+ABOUT_THE_PHOTO = ("exif", "xmp", "icc_profile", "dpi", "extra", "comment")
 
 
 def save_jpeg(image: Image.Image, target: BinaryIO, threads: int, rows: Rows | None = None, **options: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from colorize_tf.edge import deep
+from colorize_tf.edge.captions import Captions
 from colorize_tf.edge.icc import Profile, read_profile, srgb_profile, through
 from colorize_tf.edge.raster import ArrayRaster, ImageRaster, Raster
 from colorize_tf.edge.space import SRGB, RgbSpace
@@ -49,6 +50,7 @@ class Metadata:
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     quality: int | None = None  # of a JPEG, estimated from its tables
+    captions: Captions = field(default_factory=Captions)
 
 
 @dataclass

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from colorize_tf.edge import deep
+from colorize_tf.edge.captions import captions_of
 from colorize_tf.edge.exif import ORDERS
 from colorize_tf.edge.graft import INNER, STRUCTURE
 from colorize_tf.edge.icc import read_profile
@@ -157,6 +158,7 @@ def _metadata(image: Image.Image, quality: int | None, notes: list[str]) -> Meta
         _icc(image),
         _dpi(dpi),
         quality,
+        captions_of(image, notes),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, features
 
 from colorize_tf.edge import deep
+from colorize_tf.edge.captions import IPTC_TAG, Captions, in_jpeg
 from colorize_tf.edge.card import Card
 from colorize_tf.edge.exif import updated_exif
 from colorize_tf.edge.fusion import Fusion
@@ -145,6 +146,7 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
     metadata, pixels = one.metadata, one.pixels
     if not isinstance(pixels, Image.Image):
         png = format == "PNG"
+        _note_what_goes(metadata.captions, format, one.notes)
         target.write(deep.png(pixels, exif, xmp, metadata) if png else deep.tiff_page(pixels, xmp, metadata))
         return
     options: dict[str, Any] = {"icc_profile": metadata.icc}
@@ -154,17 +156,23 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         pixels = _flattened(pixels)
         usual, low, high = JPEG_QUALITY
         own = min(max(metadata.quality, low), high) if metadata.quality else usual
-        save_jpeg(pixels, target, threads, _rows(one, threads), **options, exif=exif, xmp=xmp, quality=quality or own)
+        options |= {"exif": exif, "xmp": xmp, **in_jpeg(metadata.captions, one.notes)}
+        save_jpeg(pixels, target, threads, _rows(one, threads), **options, quality=quality or own)
         return
     if one.fusion:
         one.fusion.run()
+    _note_what_goes(metadata.captions, format, one.notes)
     if format == "PNG":
         text = PngImagePlugin.PngInfo()
         text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        for keyword, said in metadata.captions.texts:
+            text.add_itxt(keyword, said)
         options |= {"exif": exif, "pnginfo": text}
     elif format == "TIFF":
         tags = Image.Exif()  # see graft_exif for the others
         tags[0x02BC] = xmp
+        if metadata.captions.iptc:
+            tags[IPTC_TAG] = metadata.captions.iptc
         options |= {"exif": tags, "compression": "tiff_adobe_deflate"}
     else:
         kept = _AsItIs(exif) if format == "AVIF" else exif
@@ -173,6 +181,14 @@ def _write(one: Picture, target: Any, format: str, exif: bytes, xmp: bytes, qual
         pixels = pixels.convert("RGB")
     prepare_to_write(format)
     pixels.save(target, format=format, **options)
+
+
+def _note_what_goes(captions: Captions, format: str, notes: list[str]) -> None:
+    """Says which captions have no place in the format; a JPEG has one for all."""
+    if captions.iptc and format != "TIFF":
+        notes.append(f"its IPTC captions have no place in {format} and were left out")
+    if captions.texts and format != "PNG":
+        notes.append(f"its comments have no place in {format} and were left out")
 
 
 class _AsItIs(Image.Exif):
