@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from colorize_tf.datasets import Unpaired, open_source, open_unpaired, split_counts
 from colorize_tf.datasets.__main__ import main
@@ -204,6 +204,18 @@ def test_a_second_opening_examines_nothing(photo_folder, monkeypatch):
     after = open_source(f"folder:{photo_folder}")
     np.testing.assert_array_equal(before.hashes, after.hashes)
     np.testing.assert_array_equal(before.chroma, after.chroma)
+
+
+def test_what_this_pillow_cannot_read_another_may(photo_folder, tmp_path, monkeypatch):
+    save(tmp_path / "photos/a.jpg", 1)
+    source = f"folder:{tmp_path}/photos"
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "colorize_tf.datasets.examine.Image.open", lambda *_: (_ for _ in ()).throw(UnidentifiedImageError)
+        )
+        with pytest.raises(InputError, match="1 not a picture"):
+            open_source(source)
+    assert open_source(source).count == 1
 
 
 def test_a_photo_without_a_label_leaves_the_others_theirs(photo_folder, tmp_path, capsys):

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from colorize_tf.colorspace import rgb_to_lab
 
-__all__ = ["IMAGE_SUFFIXES", "JPEG", "LARGEST", "PNG", "Examined", "RejectError", "examine"]
+__all__ = ["IMAGE_SUFFIXES", "JPEG", "LARGEST", "PNG", "Examined", "RejectError", "UnreadError", "examine"]
 
 JPEG, PNG = 0, 1  # what a training graph decodes, as coded in `Examined.format`; all else is converted beforehand
 
@@ -35,6 +35,10 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 class RejectError(Exception):
     """The photo cannot be used; the message is the reason."""
+
+
+class UnreadError(RejectError):
+    """Nothing here can read it; with another Pillow, or more memory, it may be a good photo."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def examine(original: bytes) -> Examined:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RejectError(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
-        raise RejectError("not a picture") from error
+        raise UnreadError("not a picture") from error
     except _BROKEN as error:
         raise RejectError("damaged") from error
     buffer = io.BytesIO()
@@ -90,8 +94,10 @@ def _decode_small(original: bytes, kind: str) -> np.ndarray:
                 pixels = tf.io.decode_png(original, channels=3)
                 return np.asarray(pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)])
             return np.asarray(tf.io.decode_jpeg(original, channels=3, ratio=8))
-    except tf.errors.OpError as error:
+    except tf.errors.InvalidArgumentError as error:
         raise RejectError("damaged") from error
+    except tf.errors.OpError as error:
+        raise UnreadError("could not be decoded") from error
 
 
 def _orientation(image: Image.Image) -> int:

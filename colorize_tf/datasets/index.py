@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from colorize_tf.atomic import write_bytes
 from colorize_tf.datasets.cache import cache_root
-from colorize_tf.datasets.examine import LARGEST, Examined, RejectError, examine
+from colorize_tf.datasets.examine import LARGEST, Examined, RejectError, UnreadError, examine
 from colorize_tf.datasets.memory import Entry, Memory, Row
 from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected
@@ -40,9 +40,9 @@ def examine_entries(entries: Iterable[Entry], total: int | None = None) -> Itera
         try:
             result = examine(entry.read())
         except RejectError as error:
-            return entry, str(error), True
+            # Not remembered: what cannot be read now may be readable tomorrow.
+            return entry, str(error), not isinstance(error, UnreadError)
         except OSError as error:
-            # Not remembered: a file that cannot be read now may be readable tomorrow.
             return entry, error.strerror or "unreadable", False
         if result.converted is not None:
             _converted(result).parent.mkdir(parents=True, exist_ok=True)
