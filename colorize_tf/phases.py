@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -12,6 +13,8 @@ from colorize_tf.config import TrainConfig
 from colorize_tf.errors import InputError
 
 __all__ = ["Phases", "decay", "layer_paths"]
+
+_log = logging.getLogger("colorize_tf.train")
 
 
 class Phases:
@@ -25,6 +28,11 @@ class Phases:
         self.frozen = _matching(model, "--freeze", train.freeze)
         if train.thaw_at is not None and not train.freeze:
             raise InputError("--thaw-at", "needs --freeze to say which layers", train.thaw_at)
+        falls = train.schedule != "constant"
+        if not falls and (train.decay_from > 1 or train.decay_until):
+            _log.warning("the learning rate stays as it is: --decay-from and --decay-until need a --schedule")
+        if falls and train.decay_from > train.epochs:
+            _log.warning("the learning rate stays as it is: --decay-from %d is after the last epoch", train.decay_from)
         *earlier, self.last = model.phases
         lengths = {"--pretrain-epochs": train.pretrain_epochs, "--warmup-epochs": train.warmup_epochs}
         for flag in list(lengths)[len(earlier) :]:

@@ -143,3 +143,17 @@ def test_the_cosine_falls_slowly_at_both_ends():
     assert shares == sorted(shares, reverse=True)
     assert shares[4] == pytest.approx(0.5)
     assert shares[0] > 0.95 and shares[-1] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"schedule": "linear", "epochs": 9, "decay_from": 5}, ""),
+        ({"decay_from": 5}, "--decay-from and --decay-until need a --schedule"),
+        ({"decay_until": 5}, "--decay-from and --decay-until need a --schedule"),
+        ({"schedule": "linear", "epochs": 9, "decay_from": 10}, "--decay-from 10 is after the last epoch"),
+    ],
+)
+def test_a_rate_that_never_falls_though_it_should_is_said(model: keras.Model, options: dict, said: str, caplog):
+    Phases(model, TrainConfig(**options))
+    assert [message.partition(": ")[2] for message in caplog.messages] == ([said] if said else [])
