@@ -14,8 +14,8 @@ def open_splits(data: DataConfig) -> dict[str, Photos | Unpaired]:
 
     `unpaired:A|B` gives two sets for each, every set split by itself.
 
-    A photo's side depends on its content alone, not on `--seed`: runs with different seeds can be compared, and a
-    run that starts from another one's weights does not measure itself on that one's training photos.
+    A photo's side depends on its content and the shares, not on `--seed`: runs with different seeds can be compared,
+    and with equal shares a run that starts from another one's weights is not measured on what that one learnt from.
     """
     opened = open_unpaired if data.data.startswith("unpaired:") else open_source
     photos = opened(data.data, near_gray=data.near_gray, max_bad_share=data.max_bad_share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,21 @@ from typing import Any
 import keras
 
 from colorize_tf import checkpoints
-from colorize_tf.config import RunConfig
+from colorize_tf.config import DataConfig, RunConfig, load_config
 from colorize_tf.datasets import Photos, Unpaired
 from colorize_tf.datasets.readable import read_each
 from colorize_tf.edge.card import read_model
 from colorize_tf.edge.tflite import bundled_model
 from colorize_tf.errors import InputError
+from colorize_tf.fields import flag_of
 from colorize_tf.pipeline import evaluation_batches
 
 __all__ = ["begin"]
 
+_log = logging.getLogger("colorize_tf.train")
+
+CONFIG = "config.json"
+SHARES = ("subset", "val_share", "test_share")  # which decide what is validated on
 SHIPPED = "mobile"  # for --init-from: the model that comes with the package
 MEASURED_ON = 512  # photos from which the batch norms of an exported network get their statistics again
 PREPARED_FROM = 10_000  # photos that a network looks at before it learns: how rare colours are does not need more
@@ -37,22 +43,35 @@ def begin(model: keras.Model, photos: Photos | Unpaired, config: RunConfig) -> N
         if not hasattr(model, "load_encoder"):
             raise InputError("--encoder-weights", "needs a network that takes such an encoder", config.model.name)
         model.load_encoder(options.encoder_weights)
-    exported = options.init_from and _load(model, options.init_from, seen)
+    exported = options.init_from and _load(model, options.init_from, config.data, seen)
     if hasattr(model, "prepare") and not exported:  # an exported network knows how rare colours are
         model.prepare(seen(PREPARED_FROM))
 
 
-def _load(model: keras.Model, start: str, seen: Callable[[int], Iterator[Any]]) -> bool:
+def _load(model: keras.Model, start: str, data: DataConfig, seen: Callable[[int], Iterator[Any]]) -> bool:
     """Whether that is an exported network."""
     path = Path(start)
     weights = _shipped() if start == SHIPPED and not path.exists() else checkpoints.weights_of(path)
     if weights.suffix != ".tflite":
         checkpoints.load_weights(model, weights)
+        _warn_of_other_shares(weights, data)
         return False
     if not hasattr(model, "load_exported"):
         raise InputError("--init-from", "can be an exported network for --preset mobile alone", start)
     model.load_exported(weights, seen(MEASURED_ON))
     return True
+
+
+def _warn_of_other_shares(weights: Path, data: DataConfig) -> None:
+    """Says so where photos that an earlier run learnt from may be among those that this one is measured on."""
+    for folder in weights.absolute().parents[:3]:
+        if (folder / CONFIG).is_file():
+            earlier = load_config(folder / CONFIG).data
+            differing = [name for name in SHARES if getattr(earlier, name) != getattr(data, name)]
+            if earlier.data == data.data and differing:
+                flags = ", ".join(f"{flag_of(name)} {getattr(earlier, name)}" for name in differing)
+                _log.warning("validation may hold photos that %s learnt from, which had %s", folder, flags)
+            return
 
 
 def _shipped() -> Path:

@@ -30,6 +30,7 @@ from colorize_tf.quiet import load_tensorflow
 if TYPE_CHECKING:
     import keras
 
+    from colorize_tf.config import RunConfig
     from colorize_tf.datasets import Photos, Unpaired
     from colorize_tf.pipeline import Augment
 
@@ -89,6 +90,7 @@ def train(arguments: Arguments, command: str = "") -> int:
         model = build(config.model.name, **config.model.options())
         model.compile(**options.optimizer())
     photos = photos_for(photos, model, config.data)
+    check_variation(config, model)
     phases = Phases(model, options)
 
     # === Start: from a checkpoint of this run, from another run's weights, or from nothing ===
@@ -155,7 +157,9 @@ def train(arguments: Arguments, command: str = "") -> int:
                     callback.on_train_batch_end(progress.step - 1, logs)
                 due, stop = vote(clock.save_due(progress.total_steps), clock.time_is_up or bool(signals.received))
                 if progress.step < steps and (due or stop):
+                    before = time.monotonic()
                     save()
+                    started += time.monotonic() - before
 
             # === End of an epoch: measure, record, keep the best, save ===
             if progress.step == steps:
@@ -198,6 +202,14 @@ def photos_for(photos: Photos | Unpaired, model: keras.Model, data: DataConfig) 
     if hasattr(model, "colorize"):  # photos and the same without their colour, each in an order of its own
         return Unpaired(photos, photos)
     raise InputError("--data", "must be two sets for a network that translates", data.data, "Write unpaired:A|B.")
+
+
+def check_variation(config: RunConfig, model: keras.Model) -> None:
+    """Refuses changes of lightness for a network that is not shown lightness alone."""
+    if config.data.augment and (model.unpaired or model.view in ("rgb", "labelled")):
+        for name in ("sharpen", "grain", "aging"):
+            if value := getattr(config.data, name):
+                raise InputError(f"--{name}", f"needs a network that is shown L alone, not {config.model.name}", value)
 
 
 def variation_of(data: DataConfig) -> Augment:

@@ -223,6 +223,40 @@ def test_phases_freezing_and_start_from_another_run(data: list[str], run: Path, 
     assert history(out)[0]["d_loss"] == ""
 
 
+@pytest.mark.parametrize(("share", "warned"), [("0.3", False), ("0.5", True)])
+def test_other_shares_than_those_of_the_earlier_run_are_said(share, warned, data, run, tmp_path: Path, caplog):
+    words = ["--init-from", str(run / "best"), "--epochs", "1", "--steps-per-epoch", "1", "--val-share", share]
+    assert main([*data, *words, "--out", str(tmp_path / "run")]) == 0
+    said = f"validation may hold photos that {run} learnt from, which had --val-share 0.3"
+    assert (said in caplog.messages) == warned
+
+
+def test_saving_is_no_part_of_the_seconds(data: list[str], tmp_path: Path, monkeypatch):
+    save = checkpoints.save
+
+    def slow(*given: Any, **named: Any) -> Path:
+        time.sleep(1)
+        return save(*given, **named)
+
+    monkeypatch.setattr(checkpoints, "save", slow)
+    words = ["--epochs", "2", "--steps-per-epoch", "4", "--checkpoint-steps", "1"]
+    assert main([*data, *words, "--out", str(tmp_path / "run")]) == 0
+    with open(tmp_path / "run" / "history.csv", encoding="utf-8") as file:
+        *_, last = csv.DictReader(file)
+    assert float(last["seconds"]) < 3  # which three checkpoints within the epoch would take alone
+
+
+@pytest.mark.parametrize("option", ["sharpen", "grain", "aging"])
+def test_what_a_network_would_never_see_is_refused(option: str, data: list[str], tmp_path: Path, capsys):
+    code, line = refused([*data, "--out", str(tmp_path / "run"), f"--{option}", "1"], capsys)
+    assert (code, line) == (
+        2,
+        f"error: --{option}: needs a network that is shown L alone, not pix2pix-rgb. Received: 1.0.",
+    )
+    words = ["--no-augment", "--epochs", "1", "--steps-per-epoch", "1"]
+    assert main([*data, "--out", str(tmp_path / "run"), f"--{option}", "1", *words]) == 0
+
+
 def test_loss_that_becomes_nan_ends_the_run_with_its_batch(data: list[str], tmp_path: Path, capsys):
     out = tmp_path / "run"
     code, line = refused([*data, "--out", str(out), "--learning-rate", "1e30", "--steps-per-epoch", "9",
