@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,9 +19,11 @@ __all__ = ["examples", "sheet"]
 def examples(evaluation: Evaluation, colorizer: str, *, each: int = 2, seed: int = 0) -> list[tuple[str, int]]:
     """Photos worth looking at -> (why, position among the judged): best, median, worst gain over gray, and random."""
     gained = _gain(evaluation.rows, colorizer)
-    order = sorted(range(len(gained)), key=lambda position: -gained[position])
+    # A photo that is gray itself shows nothing: the baseline is perfect.
+    coloured = [position for position, gain in enumerate(gained) if gain > -math.inf] or list(range(len(gained)))
+    order = sorted(coloured, key=lambda position: -gained[position])
     middle = max(0, len(order) // 2 - each // 2)
-    random = np.random.default_rng(seed).permutation(len(order)).tolist()
+    random = np.random.default_rng(seed).permutation(coloured).tolist()
     wanted = [("best", order[:each]), ("median", order[middle : middle + each]), ("worst", order[-each:])]
     chosen: dict[int, str] = {}
     for why, positions in wanted:

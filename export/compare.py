@@ -70,7 +70,7 @@ def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, An
 
     inputs = ("luma", *(name for name in ("hints", "vivid") if getattr(card, name)))
     size = None if card.height is None or card.width is None else (card.height, card.width)
-    photos = open_source(spec).take(count)
+    photos = open_source(spec).sample(count)
     picks = [(photos, index) for index in range(photos.count)]
     scenes = make_scenes(picks, Intake(size, card.multiple, card.short_side, inputs))
     with tempfile.TemporaryDirectory() as folder, hushed():

@@ -111,7 +111,7 @@ def test_latency_leaves_the_first_call_out(photos: Photos) -> None:
             time.sleep(0.5)
         return image
 
-    evaluation = evaluate({"slow": slow_to_start}, photos.take(2), SIZE, quiet=True)
+    evaluation = evaluate({"slow": slow_to_start}, photos.sample(2), SIZE, quiet=True)
     assert len(calls) == 3
     assert max(row.milliseconds for row in evaluation.rows) < 400
 
@@ -147,9 +147,18 @@ def test_examples_are_best_median_worst_and_random(photos: Photos) -> None:
     assert len({position for _, position in chosen}) == len(chosen)
 
 
+def test_a_photo_that_is_gray_itself_is_no_example(tmp_path: Path, photos: Photos) -> None:
+    for index in range(5):
+        Image.fromarray(colourful(index)).convert("L" if index == 2 else "RGB").save(tmp_path / f"{index}.png")
+    evaluation = evaluate({"pale": pale}, open_source(f"folder:{tmp_path}"), SIZE, quiet=True)
+    chosen = examples(evaluation, "pale")
+    assert sorted(position for _, position in chosen) == [0, 1, 3, 4]
+    assert not any("inf" in why for why, _ in chosen)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_photos_are_shown_once_each(photos: Photos, count: int) -> None:
-    evaluation = evaluate({"pale": pale}, photos.take(count), SIZE, quiet=True)
+    evaluation = evaluate({"pale": pale}, photos.sample(count), SIZE, quiet=True)
     assert sorted(position for _, position in examples(evaluation, "pale")) == list(range(count))
 
 
@@ -298,7 +307,7 @@ def test_a_scan_is_coloured_in_place_of_the_photo(photos: Photos, scans: Photos)
 
 def test_a_photo_without_its_scan_is_one_clear_line(photos: Photos, scans: Photos) -> None:
     with pytest.raises(InputError, match=r"--scans: must have one picture .*0 for .*\.png"):
-        evaluate({"truth": truth}, photos, SIZE, scans=scans.take(3), quiet=True)
+        evaluate({"truth": truth}, photos, SIZE, scans=scans.sample(3), quiet=True)
 
 
 def test_two_scans_of_one_name_are_refused(photos: Photos, scans: Photos, tmp_path: Path) -> None:

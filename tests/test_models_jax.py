@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def outcome(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     shards = tmp_path_factory.mktemp("packed") / "shards"
-    pack(open_source(f"folder:{photo_folder}").take(8), shards)
+    pack(open_source(f"folder:{photo_folder}").sample(8), shards)
     code = "import sys; sys.modules['tensorflow'] = None; from tests.train_on_jax import main; main(sys.argv[1])"
     command = [sys.executable, "-c", code, f"{shards}/*.tfrecord"]
     # The second setting quarters the time XLA takes to compile programs that run once.

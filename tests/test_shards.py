@@ -136,7 +136,7 @@ def test_shards_of_others_are_read_too(photo_folder, tmp_path):
 def test_what_others_say_of_a_photo_is_not_taken_for_ours(told, photo_folder, tmp_path):
     import tensorflow as tf
 
-    photos = open_source(f"folder:{photo_folder}").take(1)
+    photos = open_source(f"folder:{photo_folder}").sample(1)
     example = tf.train.Example()
     feature = example.features.feature
     feature["image/encoded"].bytes_list.value.append(photos.encoded(0))
@@ -198,7 +198,7 @@ def test_packing_refuses_to_replace_what_it_was_not_asked_to(photo_folder, tmp_p
     pack(photos, tmp_path / "shards")
     with pytest.raises(InputError, match="--overwrite"):
         pack(photos, tmp_path / "shards")
-    pack(photos.take(5), tmp_path / "shards", overwrite=True)
+    pack(photos.sample(5), tmp_path / "shards", overwrite=True)
     assert open_source(f"tfrecord:{tmp_path}/shards/*").count == 5
     with pytest.raises(InputError, match="other things"):
         pack(photos, photo_folder, overwrite=True)

@@ -77,7 +77,7 @@ def test_distances_are_those_of_the_set_to_look_like(folders: dict[str, Path]) -
 def test_one_picture_is_no_set(folders: dict[str, Path]) -> None:
     sets = both(folders)
     with pytest.raises(InputError, match="at least two pictures in each set"):
-        judge_translator(translator(lambda x: x, lambda x: x), Unpaired(sets.a.take(1), sets.b), 32)
+        judge_translator(translator(lambda x: x, lambda x: x), Unpaired(sets.a.sample(1), sets.b), 32)
 
 
 def test_a_picture_that_becomes_unreadable_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
