@@ -150,8 +150,12 @@ def test_examples_are_best_median_worst_and_random(photos: Photos) -> None:
 def test_a_photo_that_is_gray_itself_is_no_example(tmp_path: Path, photos: Photos) -> None:
     for index in range(5):
         Image.fromarray(colourful(index)).convert("L" if index == 2 else "RGB").save(tmp_path / f"{index}.png")
-    evaluation = evaluate({"pale": pale}, open_source(f"folder:{tmp_path}"), SIZE, quiet=True)
-    chosen = examples(evaluation, "pale")
+
+    def sepia(image: np.ndarray) -> np.ndarray:
+        return np.uint8(gray_baseline(image) * [1.0, 0.9, 0.7])
+
+    evaluation = evaluate({"sepia": sepia}, open_source(f"folder:{tmp_path}"), SIZE, quiet=True)
+    chosen = examples(evaluation, "sepia")
     assert sorted(position for _, position in chosen) == [0, 1, 3, 4]
     assert not any("inf" in why for why, _ in chosen)
 
