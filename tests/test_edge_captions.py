@@ -54,6 +54,20 @@ def test_a_png_keeps_its_texts_and_a_jpeg_made_of_it_has_them():
     assert notes == []
 
 
+def test_an_old_comment_is_read_as_it_was_written():
+    image = opened(colorized(saved(gray(), "JPEG", comment="Größe".encode("latin-1"))))
+    assert image.info["comment"].decode() == "Größe"
+
+
+def test_what_imagemagick_hides_in_texts_is_no_comment():
+    profile = "\nexif\n       2\nffff\n"
+    said = {"Raw profile type exif": profile, "Raw profile type xmp": profile, "Raw profile type iptc": profile}
+    content, notes = with_texts(gray(), **said, Title="On the terrace"), []
+    assert texts_of(colorized(content)) == {"Raw profile type iptc": profile, "Title": "On the terrace"}
+    assert opened(colorized(content, "JPEG", notes=notes)).info["comment"] == b"Title: On the terrace"
+    assert "its IPTC captions are written as ImageMagick does and were left out" in notes
+
+
 def test_a_deep_png_keeps_its_texts():
     imagecodecs = pytest.importorskip("imagecodecs", reason="pip install 'colorize-tf[photo16]' runs it")
     deep = Image.fromarray(np.asarray(gray()).astype(np.uint16) * 257)

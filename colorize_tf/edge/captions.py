@@ -12,7 +12,8 @@ __all__ = ["IPTC_TAG", "Captions", "captions_of", "in_jpeg"]
 
 IPTC_TAG, IPTC_RECORDS = 33723, 0x0404  # in a TIFF, and among Photoshop's resources in a JPEG
 COMMENT = "Comment"  # the keyword of a PNG's text that says what a JPEG's comment does
-ELSEWHERE = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "Software")  # texts read as such
+ELSEWHERE = ("XML:com.adobe.xmp", "Software")  # texts of a PNG that are read, or written anew, as what they hold
+RAW, RAW_IPTC = "Raw profile type", "Raw profile type iptc"  # how ImageMagick hides EXIF and others in texts
 MOST = 65_533  # bytes of a JPEG's segment
 
 
@@ -34,10 +35,10 @@ def captions_of(image: Image.Image, notes: list[str]) -> Captions:
         return Captions(iptc if isinstance(iptc, bytes) else None)
     resources = info.get("photoshop")
     iptc = resources.get(IPTC_RECORDS) if isinstance(resources, dict) else None
-    texts = tuple((key, str(text)) for key, text in getattr(image, "text", {}).items() if key not in ELSEWHERE)
+    texts = tuple((key, str(text)) for key, text in getattr(image, "text", {}).items() if _is_said(key))
     comment = info.get("comment")
     if isinstance(comment, bytes) and image.format in ("JPEG", "MPO", "GIF"):
-        texts = ((COMMENT, comment.decode("utf-8", "replace")),)
+        texts = ((COMMENT, _text(comment)),)
     if "HasExtendedXMP" in _text(info.get("xmp")):
         notes.append("the second part of its XMP was left out")
     return Captions(iptc or None, texts)
@@ -54,7 +55,9 @@ def in_jpeg(captions: Captions, notes: list[str]) -> dict[str, bytes]:
             notes.append("its IPTC captions are too long for a JPEG and were left out")
         else:
             options["extra"] = b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
-    lines = [text if key == COMMENT else f"{key}: {text}" for key, text in captions.texts]
+    if any(key == RAW_IPTC for key, _ in captions.texts):
+        notes.append("its IPTC captions are written as ImageMagick does and were left out")
+    lines = [text if key == COMMENT else f"{key}: {text}" for key, text in captions.texts if key != RAW_IPTC]
     if comment := "\n".join(lines).encode():
         if len(comment) > MOST:
             notes.append("its texts are too long for a JPEG's comment and were left out")
@@ -63,5 +66,14 @@ def in_jpeg(captions: Captions, notes: list[str]) -> dict[str, bytes]:
     return options
 
 
+def _is_said(key: str) -> bool:
+    return key not in ELSEWHERE and (key == RAW_IPTC or not key.startswith(RAW))
+
+
 def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    if not isinstance(value, bytes):
+        return str(value or "")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")  # as programs wrote before UTF-8; no bytes are wrong in it

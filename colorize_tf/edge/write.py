@@ -31,12 +31,8 @@ Array = np.ndarray[Any, Any]
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "avif": "AVIF", "heic": "HEIF"}
 SUFFIXES = {"jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "tiff": "TIFF", "heif": "HEIF"} | FORMATS
 DEEP = ("PNG", "TIFF")  # those that hold 16 bits per colour
-SIDE = {
-    "JPEG": 65_500,
-    "WEBP": 16_383,
-    "AVIF": 65_535,
-    "HEIF": 65_535,
-}  # the longest a format, or who reads it, can count
+# The longest side that a format can count; libjpeg, which counts to 65,535, opens nothing above 65,500.
+SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 65_535, "HEIF": 65_535}
 QUALITY = {"WEBP": 90, "AVIF": 85, "HEIF": 90}
 JPEG_QUALITY = (92, 85, 95)  # if the source was no JPEG, and the range in which the source's own is kept
 # Bytes that a JPEG's segment has room for: 65,535 with its length in two, and before XMP a name in 29.
