@@ -266,7 +266,7 @@ def test_without_a_usable_cache_folder_photos_are_examined_each_time(photo_folde
 
 
 def test_a_damaged_index_is_no_obstacle(photo_folder, tmp_path):
-    index = tmp_path / "cache/index-1.sqlite3"
+    index = tmp_path / "cache/index-2.sqlite3"
     index.parent.mkdir()
     index.write_bytes(b"no database" * 1000)
     assert open_source(f"folder:{photo_folder}").count == 24

@@ -7,13 +7,17 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from colorize_tf.datasets import open_source
 from colorize_tf.datasets.examine import RejectError, examine
 from colorize_tf.datasets.pixels import PixelReader
 from colorize_tf.datasets.synthetic import scene
+from colorize_tf.edge.icc import srgb_profile
 from colorize_tf.pipeline import evaluation_batches, training_batches
+
+from .conftest import colourful
+from .profiles import ADOBE, P3
 
 SIDE = 48
 RGB = scene(1, (SIDE, SIDE))  # a beach
@@ -249,3 +253,45 @@ def test_random_damage_never_gets_past_the_examination(tmp_path):
     photos = open_source(f"folder:{tmp_path}", max_bad_share=1.0, smallest=1)
     assert 10 < photos.count < 110
     assert sum(len(x) for x, _ in evaluation_batches(photos, view="lab", size=16, batch=32)) == photos.count
+
+
+# === Colour profiles ===
+
+
+def in_space(rgb, profile, form, **options):
+    """RGB of sRGB -> a file of the same colours in the space of a profile."""
+    wide = ImageCms.profileToProfile(Image.fromarray(rgb), io.BytesIO(srgb_profile()), io.BytesIO(profile))
+    out = io.BytesIO()
+    if form == "JPEG":
+        options |= {"quality": 98, "subsampling": 0}
+    wide.save(out, form, icc_profile=profile, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("profile", [ADOBE, P3], ids=["adobe", "p3"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_colours_of_other_spaces_are_those_of_srgb(profile, form, orientation, tmp_path):
+    rgb = colourful(5, SIDE, 2 * SIDE)
+    options = {"lossless": True} if form == "WEBP" else {}
+    content = in_space(rgb, profile, form, exif=exif(orientation), **options)
+    (tmp_path / "wide").write_bytes(content)
+    (tmp_path / "wide").rename(tmp_path / "wide.jpg")
+    photos = open_source(f"folder:{tmp_path}")
+    upright = rgb if orientation == 1 else np.rot90(rgb, -1)
+    assert np.abs(photos.image(0) - upright.astype(float)).mean() < 2
+    with Image.open(io.BytesIO(content)) as image:
+        unread = np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(float)
+    assert np.abs(unread - upright).mean() > 4  # else there would be nothing to see
+    left = upright[(upright.shape[0] - SIDE) // 2 :, (upright.shape[1] - SIDE) // 2 :][:SIDE, :SIDE]
+    assert np.abs(as_read(photos)["wide.jpg"] - left).mean() < 2
+    with Image.open(io.BytesIO(photos.encoded(0))) as stored:
+        assert stored.format == ("JPEG" if form == "JPEG" else "PNG")
+    assert open_source(f"folder:{tmp_path}").chroma[0] == photos.chroma[0]  # as it was remembered
+
+
+@pytest.mark.parametrize("profile", [srgb_profile(), P3[:150], b"nothing"], ids=["srgb", "cut", "none"])
+def test_photos_in_srgb_and_of_damaged_profiles_are_taken_as_they_are(profile):
+    out = io.BytesIO()
+    picture().save(out, "JPEG", icc_profile=profile)
+    assert examine(out.getvalue()).converted is None

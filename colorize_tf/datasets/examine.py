@@ -8,9 +8,11 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from colorize_tf.colorspace import rgb_to_lab
+from colorize_tf.edge.icc import read_profile, srgb_profile, through
+from colorize_tf.edge.space import SRGB
 
 __all__ = ["IMAGE_SUFFIXES", "JPEG", "LARGEST", "PNG", "Examined", "RejectError", "UnreadError", "examine"]
 
@@ -25,6 +27,7 @@ _TOO_LARGE = f"larger than {LARGEST // 1_000_000} megapixels"
 _ORIENTATION_TAG = 0x0112
 # What PIL and TensorFlow both turn into the same 8-bit RGB: all else is converted once.
 _DIRECT = {"JPEG": ("RGB", "L"), "MPO": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1")}
+LOSSY = ("JPEG", "MPO")  # whose copy need not be larger than they are
 _BROKEN = (OSError, ValueError, SyntaxError, KeyError, EOFError, IndexError, TypeError, OverflowError, Warning)
 
 # Photos with odd metadata are common, and large ones are no bombs yet; PIL's remark about each would hide what matters.
@@ -43,7 +46,7 @@ class UnreadError(RejectError):
 
 @dataclass(frozen=True)
 class Examined:
-    """What is known of a photo; `converted` is a PNG to decode in its place, where it needs one."""
+    """What is known of a photo; `converted` is a PNG or JPEG to decode in its place, where it needs one."""
 
     sha256: str
     format: int
@@ -55,11 +58,11 @@ class Examined:
 
 
 def examine(original: bytes) -> Examined:
-    """An encoded photo of any kind -> its measures and, unless TensorFlow decodes it right, an upright PNG of it.
+    """An encoded photo of any kind -> its measures and, unless TensorFlow decodes it right, an upright copy of it.
 
     The judge of damage is TensorFlow's own decoder where that will read the photo in training: what passes here cannot
     stop an epoch. (PIL forgives some files that TensorFlow refuses.) Of an animation the first frame is taken; 16 bits
-    become 8; transparency is laid on white.
+    become 8; transparency is laid on white; other RGB than sRGB, of which a profile tells, becomes sRGB.
     """
     sha256 = hashlib.sha256(original).hexdigest()
     try:
@@ -67,11 +70,13 @@ def examine(original: bytes) -> Examined:
             kind, mode, (width, height) = image.format or "", image.mode, image.size
             if width * height > LARGEST:
                 raise RejectError(_TOO_LARGE)
-            if mode in _DIRECT.get(kind, ()) and "transparency" not in image.info:
+            rgb = _from_other_space(image)
+            if rgb is None and mode in _DIRECT.get(kind, ()) and "transparency" not in image.info:
                 thumbnail = _decode_small(original, kind)
                 format_ = PNG if kind == "PNG" else JPEG
                 return Examined(sha256, format_, height, width, _orientation(image), _chroma(thumbnail))
-            rgb = _eight_bit_rgb(image)
+            lossy = rgb is not None and kind in LOSSY
+            rgb = _eight_bit_rgb(image) if rgb is None else rgb
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RejectError(_TOO_LARGE) from error
     except UnidentifiedImageError as error:
@@ -79,9 +84,13 @@ def examine(original: bytes) -> Examined:
     except _BROKEN as error:
         raise RejectError("damaged") from error
     buffer = io.BytesIO()
-    rgb.save(buffer, "PNG", compress_level=1)
+    if lossy:
+        rgb.save(buffer, "JPEG", quality=95, subsampling=0)
+    else:
+        rgb.save(buffer, "PNG", compress_level=1)
     small = rgb.resize((max(1, rgb.width // 8), max(1, rgb.height // 8)), Image.Resampling.BOX)
-    return Examined(sha256, PNG, rgb.height, rgb.width, 1, _chroma(np.asarray(small)), buffer.getvalue())
+    format_ = JPEG if lossy else PNG
+    return Examined(sha256, format_, rgb.height, rgb.width, 1, _chroma(np.asarray(small)), buffer.getvalue())
 
 
 def _decode_small(original: bytes, kind: str) -> np.ndarray:
@@ -126,6 +135,17 @@ def _eight_bit_rgb(image: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", layer.size, "white")
         upright = Image.alpha_composite(ground, layer)
     return upright.convert("RGB")
+
+
+def _from_other_space(image: Image.Image) -> Image.Image | None:
+    """The first frame, upright, 8-bit RGB in sRGB, if its profile says that it is in another RGB space."""
+    profile = read_profile(image.info.get("icc_profile"))
+    if profile is None or profile.kind != "RGB" or profile.space is SRGB:
+        return None
+    try:
+        return through(_eight_bit_rgb(image), profile.content, srgb_profile(), "RGB")
+    except ImageCms.PyCMSError:  # a profile that is damaged says nothing
+        return None
 
 
 def _chroma(rgb: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from colorize_tf.atomic import write_bytes
 from colorize_tf.datasets.cache import cache_root
-from colorize_tf.datasets.examine import LARGEST, Examined, RejectError, UnreadError, examine
+from colorize_tf.datasets.examine import LARGEST, PNG, Examined, RejectError, UnreadError, examine
 from colorize_tf.datasets.memory import Entry, Memory, Row
 from colorize_tf.datasets.parallel import parallel
 from colorize_tf.datasets.photos import Photos, Rejected
@@ -98,7 +98,8 @@ def gather(source: str, rows: Iterable[Row | Rejected], smallest: int) -> Photos
 
 
 def _converted(known: Examined) -> Path:
-    return cache_root() / "converted" / known.sha256[:2] / f"{known.sha256}.png"
+    suffix = "png" if known.format == PNG else "jpg"
+    return cache_root() / "converted" / known.sha256[:2] / f"{known.sha256}.{suffix}"
 
 
 def _where(entry: Entry, known: Examined) -> Entry:

@@ -59,7 +59,7 @@ class Memory:
     def __init__(self) -> None:
         self._database: sqlite3.Connection | None = None
         self._new: list[tuple[object, ...]] = []
-        path = cache_root() / "index-1.sqlite3"
+        path = cache_root() / "index-2.sqlite3"  # 1 knew nothing of colour profiles
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=30)

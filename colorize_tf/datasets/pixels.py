@@ -101,6 +101,6 @@ def _kept_sizes(photos: Photos, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _file(photos: Photos, side: int, kind: str) -> Path:
-    digest = hashlib.sha256(f"1 {side} {kind} {_LONGEST} ".encode())
+    digest = hashlib.sha256(f"2 {side} {kind} {_LONGEST} ".encode())
     digest.update(photos.hashes.tobytes())
     return cache_root() / "pixels" / f"{digest.hexdigest()[:32]}.u8"
