@@ -56,6 +56,10 @@ def parse(argv: Sequence[str]) -> Arguments:
         config = config.smoke()
     config = with_values(config, values)
     config.model.check_batch(config.data.batch)
+    for name in ("val_share", "test_share"):
+        if config.data.subset is not None and name in values:
+            rule = f"does not go with --subset {config.data.subset}, which counts the photos of each split"
+            raise InputError(flag_of(name), rule, values[name])
     return Arguments(config, out, resume=False, overwrite=overwrite)
 
 

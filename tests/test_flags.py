@@ -53,6 +53,8 @@ def test_flags_reach_their_fields():
         ("--out x --size 1048576", "--size", "at most 4096"),
         ("--out x --norm layer", "--norm", "batch, instance"),
         ("--size 64", "--out", "required"),
+        ("--out x --subset 90/10 --val-share 0.2", "--val-share", "does not go with --subset 90/10"),
+        ("--out x --subset 90/10 --test-share 0", "--test-share", "does not go with --subset 90/10"),
         ("--out x --resume --overwrite", "--resume", "--overwrite"),
         ("--out {none} --resume", "--resume", "earlier run"),
     ],
