@@ -169,8 +169,10 @@ def _in_child(
 ) -> tuple[list[np.ndarray], dict[str, Any]]:
     """Runs the file in a process of its own -> answers, what was measured; RuntimeError if that fails."""
     answers = folder / f"answers-{runtime}-{threads}.npz"
-    # Isolated (-I): the modules beside probe.py must not be found in place of packages of the same name.
-    command = [python, "-I", str(probe.__file__), "--runtime", runtime, "--model", str(folder / MODEL)]
+    # The modules beside probe.py must not be found in place of packages of the same name (-P); nor may another
+    # interpreter find the packages of this one (-I), which itself may have them in the user's own place.
+    apart = "-P" if python == sys.executable else "-I"
+    command = [python, apart, str(probe.__file__), "--runtime", runtime, "--model", str(folder / MODEL)]
     command += ["--scenes", str(folder / scenes), "--answers", str(answers), "--threads", str(threads)]
     command += ["--seconds", str(SECONDS if seconds is None else seconds)]
     try:

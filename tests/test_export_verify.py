@@ -157,6 +157,17 @@ def test_a_file_that_fails_is_fit_for_no_runtime(scenes: list[Scene], wanted: li
     assert replace(report, failures=()).fit_for == (f"tensorflow {tf.__version__}",)
 
 
+def test_a_file_is_tried_with_the_packages_of_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / verify.MODEL).write_bytes((MODELS / "tiny.tflite").read_bytes())
+    inputs = {"luma": (1, 64, 64, 1), "hints": (1, 64, 64, 3), "vivid": (1,)}
+    one = Scene("gray", np.zeros(0), {name: np.zeros(shape, np.float32) for name, shape in inputs.items()})
+    # Packages that are not in the interpreter's own place, as after an installation for one user.
+    monkeypatch.setattr(sys, "executable", sys._base_executable)
+    monkeypatch.setenv("PYTHONPATH", str(Path(np.__file__).parents[1]))
+    answers, _ = verify.run_alone(tmp_path, [one])
+    assert answers[0].shape[-1] == 2
+
+
 def test_the_answers_are_not_memory_of_the_file(tmp_path: Path) -> None:
     (tmp_path / verify.MODEL).write_bytes((MODELS / "tiny.tflite").read_bytes())
     inputs = {"luma": (1, 512, 512, 1), "hints": (1, 512, 512, 3), "vivid": (1,)}
