@@ -167,6 +167,10 @@ def _check(given: argparse.Namespace) -> None:
             raise InputError("--out", "must be a file, and its card beside it another", f"{path}, a folder")
         if path.exists() and not given.overwrite:
             raise InputError("--out", "exists already", str(path), "Name another file or add --overwrite.")
+    for suffix in {".tflite", ".onnx"} - {given.out.suffix}:
+        if given.out.with_suffix(suffix).exists() and sidecar(given.out).exists():
+            rule = f"must not take the card of {given.out.stem}{suffix}, which would have the same name"
+            raise InputError("--out", rule, str(given.out), "Choose another name.")
     if not given.out.parent.is_dir() or not os.access(given.out.parent, os.W_OK):
         raise InputError("--out", "must lie in a folder that exists and can be written to", str(given.out))
     if given.twin is not None and (not given.twin or Path(given.twin).name != given.twin):
