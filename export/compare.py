@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 TfliteColorizer(path, threads=1, twin=False)  # says what is wrong with a file in its own words
         for path in tqdm(models, desc="measuring", unit="file", disable=None):
             found[path].update(_measured(*models[path], given.data, given.photos))
+    elif len({repr([card.metrics.get(name) for name in ("photos", "data")]) for _, card in models.values()}) > 1:
+        print("note: quality is of other photos for each file; --data SOURCE compares on the same", file=sys.stderr)
     rows = [_row(path, card, found[path]) for path, (_, card) in models.items()]
     print(json.dumps(rows, indent=1) if given.json else _table(rows))
     return 0

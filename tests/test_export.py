@@ -138,6 +138,18 @@ def test_compare_prints_one_row_for_each_file(exported: dict[str, Path], capsys:
     assert float(cells[1][2]) > float(cells[2][2]) > 0.5
 
 
+def test_compare_says_where_quality_is_of_other_photos(
+    exported: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, other = exported["float16"], tmp_path / "other.tflite"
+    content, card = read_model(path)
+    write_model(other, content, replace(card, metrics={**card.metrics, "data": "folder:elsewhere"}))
+    for models, said in (([path, path], ""), ([path, other], "note: quality is of other photos for each file")):
+        assert main(["compare", *map(str, models)]) == 0
+        err = capsys.readouterr().err
+        assert said in err and bool(said) == ("note: " in err)
+
+
 def test_compare_shows_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = ROOT / "tests" / "golden" / "models" / "tiny.tflite"  # of which nothing was measured
     content, card = read_model(plain)
@@ -230,6 +242,8 @@ def test_a_file_is_not_replaced_unless_told_to(
     sidecar(out).write_bytes(b"mine too")
     other = ("--out", out.with_suffix(".onnx"), "--format", "onnx")  # whose card has the same name
     assert "model.json" in refused(capsys, lab_run, "--recipe", "float32", *other)
+    line = refused(capsys, lab_run, "--recipe", "float32", *other, "--overwrite")
+    assert "must not take the card of model.tflite" in line
     assert sidecar(out).read_bytes() == b"mine too"
     (tmp_path / "folder.tflite").mkdir()
     line = refused(capsys, lab_run, "--recipe", "float32", "--out", tmp_path / "folder.tflite", "--overwrite")
