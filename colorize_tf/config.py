@@ -20,16 +20,19 @@ from colorize_tf.family import Family
 from colorize_tf.fields import Checked, option
 
 __all__ = [
+    "CONFIG",
     "CONFIG_VERSION",
     "DataConfig",
     "RunConfig",
     "TrainConfig",
     "is_config",
     "load_config",
+    "run_of",
     "save_config",
     "with_values",
 ]
 
+CONFIG = "config.json"  # its name in a run folder
 CONFIG_VERSION = 1  # of config.json; a reader refuses a higher one
 _GROUPS: dict[str, type] = {"preset": str, "model": dict, "data": dict, "train": dict}  # what it holds besides
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -179,6 +182,11 @@ def is_config(path: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and content.keys() >= _GROUPS.keys()
+
+
+def run_of(weights: Path) -> Path | None:
+    """The run folder that a file of weights lies in, or up to two folders below; None if it lies in none."""
+    return next((folder for folder in weights.absolute().parents[:3] if (folder / CONFIG).is_file()), None)
 
 
 def load_config(path: Path) -> RunConfig:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorize_tf.config import RunConfig, load_config
+from colorize_tf.config import CONFIG, RunConfig, load_config, run_of
 from colorize_tf.edge.card import Card
 from colorize_tf.edge.fusion import GUIDE_PIXELS
 from colorize_tf.edge.network import NetworkColorizer, Options
@@ -37,7 +37,6 @@ __all__ = ["PLAIN", "Run", "RunColorizer", "load_run", "main"]
 Image8: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 
-CONFIG = "config.json"
 PLAIN = Options(levels=False, chroma_cap=200.0)  # what the network says, nothing put right before or after
 
 
@@ -162,9 +161,8 @@ def _locate(path: Path) -> tuple[Path, Path]:
         raise InputError("RUN", "must be a run folder, one of its checkpoints, or a .weights.h5 file", str(path))
     weights = path if path.is_file() else path / WEIGHTS
     if weights.is_file():
-        for folder in weights.absolute().parents[:3]:
-            if (folder / CONFIG).is_file():
-                return folder, weights
+        if folder := run_of(weights):
+            return folder, weights
         raise InputError("RUN", f"has no {CONFIG} beside the weights or in the two folders above", str(path))
     if not (path / CONFIG).is_file():
         raise InputError("RUN", f"holds neither {CONFIG} nor weights, so it is not a run", str(path))

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from colorize_tf import checkpoints
-from colorize_tf.config import DataConfig, RunConfig, load_config
+from colorize_tf.config import CONFIG, DataConfig, RunConfig, load_config, run_of
 from colorize_tf.datasets import Photos, Unpaired
 from colorize_tf.datasets.readable import read_each
 from colorize_tf.edge.card import read_model
@@ -23,7 +23,6 @@ __all__ = ["begin"]
 
 _log = logging.getLogger("colorize_tf.train")
 
-CONFIG = "config.json"
 SHARES = ("subset", "val_share", "test_share")  # which decide what is validated on
 SHIPPED = "mobile"  # for --init-from: the model that comes with the package
 MEASURED_ON = 512  # photos from which the batch norms of an exported network get their statistics again
@@ -64,14 +63,16 @@ def _load(model: keras.Model, start: str, data: DataConfig, seen: Callable[[int]
 
 def _warn_of_other_shares(weights: Path, data: DataConfig) -> None:
     """Says so where photos that an earlier run learnt from may be among those that this one is measured on."""
-    for folder in weights.absolute().parents[:3]:
-        if (folder / CONFIG).is_file():
-            earlier = load_config(folder / CONFIG).data
-            differing = [name for name in SHARES if getattr(earlier, name) != getattr(data, name)]
-            if earlier.data == data.data and differing:
-                flags = ", ".join(f"{flag_of(name)} {getattr(earlier, name)}" for name in differing)
-                _log.warning("validation may hold photos that %s learnt from, which had %s", folder, flags)
-            return
+    if (folder := run_of(weights)) is None:
+        return
+    try:
+        earlier = load_config(folder / CONFIG).data
+    except InputError:  # of a newer version, or another program's: the weights alone are what is asked for
+        return
+    differing = [name for name in SHARES if getattr(earlier, name) != getattr(data, name)]
+    if earlier.data == data.data and differing:
+        flags = ", ".join(f"{flag_of(name)} {getattr(earlier, name)}" for name in differing)
+        _log.warning("validation may hold photos that %s learnt from, which had %s", folder, flags)
 
 
 def _shipped() -> Path:

@@ -231,6 +231,14 @@ def test_other_shares_than_those_of_the_earlier_run_are_said(share, warned, data
     assert (said in caplog.messages) == warned
 
 
+def test_weights_below_another_programs_config_are_started_from(data, run, tmp_path: Path, caplog):
+    weights = shutil.copy(run / "best" / checkpoints.WEIGHTS, tmp_path / checkpoints.WEIGHTS)
+    (tmp_path / "config.json").write_text('{"name": "my-web-app", "version": 1}')
+    words = ["--init-from", str(weights), "--epochs", "1", "--steps-per-epoch", "1", "--val-share", "0.5"]
+    assert main([*data, *words, "--out", str(tmp_path / "run")]) == 0
+    assert not any("learnt from" in message for message in caplog.messages)
+
+
 def test_saving_is_no_part_of_the_seconds(data: list[str], tmp_path: Path, monkeypatch):
     save = checkpoints.save
 
