@@ -107,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RunError(f"{given.out} was not written: {'; '.join(report.failures)}")
     WRITERS[given.format](given.out, content, card)
     print(f"wrote {given.out}", file=sys.stderr)
+    if given.twin and not given.out.with_name(given.twin).exists():
+        print(f"note: --twin {given.twin} is not beside it yet; until then this file stands alone", file=sys.stderr)
     return 0 if report.passed else 1
 
 
@@ -154,7 +156,8 @@ def _export(given: argparse.Namespace, recipe: Recipe, source: Source) -> tuple[
         WRITERS[given.format](path, content, card)
         report = verify(path.read_bytes(), recipe, scenes, wanted, *RUNTIMES[given.format])
     found = report.as_dict()
-    metrics = {**(found.pop("quality") or {}), "photos": len(scenes), "data": given.data or data.data}
+    quality = found.pop("quality")
+    metrics = {**quality, "data": given.data or data.data} if quality else {}
     return content, replace(card, metrics=metrics, verification=found, runtimes=report.fit_for), report
 
 

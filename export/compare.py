@@ -68,14 +68,15 @@ def _measured(content: bytes, card: Card, spec: str, count: int) -> dict[str, An
     load_tensorflow()  # which decodes photos that are new
     from colorize_tf.datasets import open_source
 
-    from .scenes import Intake, make_scenes
+    from .scenes import Intake, Pick, make_scenes
     from .verify import MODEL, run_alone, score
 
     inputs = ("luma", *(name for name in ("hints", "vivid") if getattr(card, name)))
     size = None if card.height is None or card.width is None else (card.height, card.width)
     photos = open_source(spec).sample(count)
-    picks = [(photos, index) for index in range(photos.count)]
-    scenes = make_scenes(picks, Intake(size, card.multiple, card.short_side, inputs))
+    picks = [Pick(photos, index) for index in range(photos.count)]
+    intake = Intake(size, card.multiple, card.short_side, inputs)
+    scenes = [scene.made_plain() for scene in make_scenes(picks, intake)]
     with tempfile.TemporaryDirectory() as folder, hushed():
         Path(folder, MODEL).write_bytes(content)
         try:

@@ -83,7 +83,10 @@ def listing(report: Report) -> str:
             ("chroma", f"{drift.chroma_ratio:.1%} of the network's {drift.chroma:.1f}"),
         ]
     if quality := report.quality:
-        rows.append(("quality", ", ".join(f"{name} {quality[name]:.3g}" for name in ("psnr", "ssim", "colourfulness"))))
+        figures = ", ".join(f"{name} {quality[name]:.3g}" for name in ("psnr", "ssim", "colourfulness"))
+        rows.append(("quality", f"{figures} of {quality['photos']:.0f} photos"))
+    else:
+        rows.append(("quality", "not measured: no photo here has a truth that the network has not learnt from"))
     if report.latency_ms:
         each = [f"{milliseconds(times['min'])} on {threads}" for threads, times in report.latency_ms.items()]
         taken = report.operators - report.undelegated

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -17,10 +17,19 @@ from colorize_tf.splits import open_splits
 
 __all__ = ["Intake", "Pick", "Scene", "choose_photos", "make_scenes"]
 
-Pick: TypeAlias = tuple[Photos, int]  # a set of photos and the index of one
-
 HINTS = 8  # on every second scene, where the network takes any
 HINT_RADIUS = 3  # pixels of the network's input, as hosts paint them
+
+
+WISHES = ("hints", "vivid")  # inputs that are zero unless someone asks for something
+
+
+class Pick(NamedTuple):
+    """One photo of a set, and whether the network learnt from it."""
+
+    photos: Photos
+    index: int
+    learnt: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,17 @@ class Scene:
     name: str
     truth: np.ndarray
     inputs: dict[str, np.ndarray]
+    learnt: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the file is told nothing but the photo."""
+        return not any(self.inputs[name].any() for name in WISHES if name in self.inputs)
+
+    def made_plain(self) -> Scene:
+        """The photo as most people give it: without hints, as vivid as it comes."""
+        nothing = {name: np.zeros_like(self.inputs[name]) for name in WISHES if name in self.inputs}
+        return replace(self, inputs={**self.inputs, **nothing})
 
 
 def choose_photos(
@@ -55,19 +75,23 @@ def choose_photos(
     opened = open_splits(data) if measured or judged_on is None else {}
     splits = {name: _side(photos, back) for name, photos in opened.items()}
     learnt = splits.get("train", ())
-    rest = [(learnt, int(index)) for index in np.random.default_rng(0).permutation(len(learnt))]
+    rest = [Pick(learnt, int(index), True) for index in np.random.default_rng(0).permutation(len(learnt))]
     if judged_on is not None:
         others = open_source(judged_on)
-        spread = np.linspace(0, len(others) - 1, min(judged, len(others))).round()
-        return rest[:measured], [(others, int(index)) for index in spread]
-    unseen = [(splits[name], index) for name in ("val", "test") for index in range(len(splits[name]))]
+        return rest[:measured], _spread([Pick(others, index) for index in range(len(others))], judged)
+    unseen = [Pick(splits[name], index) for name in ("val", "test") for index in range(len(splits[name]))]
     lent = min(max(0, judged - len(unseen)), len(rest) // 2)  # of few photos, half are left to measure ranges on
-    return rest[lent:][:measured], (unseen + rest[:lent] or rest)[:judged]
+    return rest[lent:][:measured], _spread(unseen, judged) + rest[:lent] or rest[:judged]
 
 
 def make_scenes(picks: Sequence[Pick], intake: Intake) -> list[Scene]:
-    """Photos -> what the network is given: cut to its size, or whole where it takes any."""
-    return [_scene(*pick, position, intake) for position, pick in enumerate(picks)]
+    """Photos -> what the network is given: cut to its size, or whole where it takes any; of wishes, every mixture."""
+    return [_scene(pick, position, intake) for position, pick in enumerate(picks)]
+
+
+def _spread(picks: list[Pick], count: int) -> list[Pick]:
+    """At most so many of the whole, not its first ones: folders hold one kind of photo each."""
+    return [picks[int(index)] for index in np.linspace(0, len(picks) - 1, min(count, len(picks))).round()]
 
 
 def _side(photos: Photos | Unpaired, back: bool) -> Photos:
@@ -76,7 +100,8 @@ def _side(photos: Photos | Unpaired, back: bool) -> Photos:
     return photos
 
 
-def _scene(photos: Photos, index: int, position: int, intake: Intake) -> Scene:
+def _scene(pick: Pick, position: int, intake: Intake) -> Scene:
+    photos, index, learnt = pick
     with readable(photos.names[index]):
         photo = Image.fromarray(photos.image(index))
     height, width = intake.size or _free_size(photo.height, photo.width, intake)
@@ -87,7 +112,7 @@ def _scene(photos: Photos, index: int, position: int, intake: Intake) -> Scene:
         made["hints"] = _hints(lab, HINTS * (position % 2), seed=position)[None]
     if "vivid" in intake.inputs:
         made["vivid"] = np.array([position // 2 % 2], np.float32)
-    return Scene(str(photos.names[index]), truth, made)
+    return Scene(str(photos.names[index]), truth, made, learnt)
 
 
 def _free_size(height: int, width: int, intake: Intake) -> tuple[int, int]:

@@ -47,8 +47,10 @@ def verify(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / MODEL).write_bytes(content)
+        # Drift is of wishes too, quality of none. A network that takes no wish is not run twice.
+        tried = [*scenes, *(scene.made_plain() for scene in scenes if not (scene.plain or scene.learnt))]
         try:
-            answers, measured = run_alone(folder, scenes, runtime)
+            answers, measured = run_alone(folder, tried, runtime)
         except RuntimeError as error:
             verdict = Verdict(runtime, "", "failed", str(error))
             return Report(**found, failures=(*failures, f"does not run: {error}"), runtimes=(verdict,))
@@ -57,7 +59,7 @@ def verify(
             failures.append("gives NaN or infinity")
             verdict = Verdict(runtime, version, "failed", failures[-1])
             return Report(**found, **measured, failures=tuple(failures), runtimes=(verdict,))
-        drift = drift_of(scenes, wanted, answers)
+        drift = drift_of(scenes, wanted, answers[: len(scenes)])
         failures += broken_bounds(drift, recipe)
         first = Verdict(runtime, version, "failed" if failures else "passed")
         _write_scenes(folder / "some.npz", scenes[:ELSEWHERE])
@@ -68,7 +70,7 @@ def verify(
         failures=tuple(failures),
         runtimes=(first, *others),
         drift=drift,
-        quality=None if "rgb" in scenes[0].inputs else score(scenes, answers),  # a translation has no truth
+        quality=None if "rgb" in scenes[0].inputs else score(tried, answers),  # a translation has no truth
     )
 
 
@@ -91,22 +93,27 @@ def drift_of(scenes: Sequence[Scene], wanted: Sequence[np.ndarray], answers: Seq
     return measure_drift([scene.inputs["luma"] for scene in scenes], wanted, answers)
 
 
-def score(scenes: Sequence[Scene], answers: Sequence[np.ndarray]) -> dict[str, float]:
-    """Photos and a file's ab for each -> the mean of each measure of its pictures against the truth.
+def score(scenes: Sequence[Scene], answers: Sequence[np.ndarray]) -> dict[str, float] | None:
+    """Photos and a file's ab for each -> the mean of each measure of its pictures against the truth, and how many.
 
+    These are of photos that the network has not learnt from, colorized as they come; without any, there is no quality.
     A measure that says nothing of any of them, as that of edges of colour where all is gray, is not there: cards are
     JSON, which has no such number.
     """
     rows = [
         metrics.measure(scene.truth, picture(scene.inputs["luma"], answer))
         for scene, answer in zip(scenes, answers, strict=True)
+        if scene.plain and not scene.learnt
     ]
+    if not rows:
+        return None
     known = {name: [row[name] for row in rows if not np.isnan(row[name])] for name in rows[0]}
-    return {
+    means = {
         name: float(np.mean([IDENTICAL if np.isinf(value) else value for value in values]))
         for name, values in known.items()
         if values
     }
+    return {**means, "photos": len(rows)}
 
 
 def broken_bounds(drift: Drift, recipe: Recipe) -> list[str]:

@@ -115,9 +115,10 @@ def test_a_run_in_half_precision_is_exported_in_float32(
     precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = trained_run(tmp_path / "run", steps=20, precision=precision)
-    out = export(run, tmp_path / "model.tflite", "float32")
+    out = export(run, tmp_path / "model.tflite", "float32", "--twin", "twin.tflite")
     assert read_model(out)[1].verification["drift"]["rgb_worst"] > 60
-    assert "ai-edge-litert" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "ai-edge-litert" in said.out and "note: --twin twin.tflite is not beside it yet" in said.err
 
 
 def test_a_file_of_any_size_agrees_with_one_of_a_fixed_size(lab_run: Path, exported: dict[str, Path]) -> None:

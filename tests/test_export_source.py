@@ -239,31 +239,40 @@ def test_files_are_judged_on_photos_the_network_has_not_learnt() -> None:
     from colorize_tf.splits import open_splits
 
     splits = {name: set(photos.names) for name, photos in open_splits(data).items()}
-    chosen = {str(photos.names[index]) for photos, index in judged}
+    chosen = {str(photos.names[index]) for photos, index, _ in judged}
     assert len(chosen) == 10 and chosen <= splits["val"] | splits["test"]
-    assert {str(photos.names[index]) for photos, index in calibration} <= splits["train"]
+    assert {str(photos.names[index]) for photos, index, _ in calibration} <= splits["train"]
+    assert not any(pick.learnt for pick in judged) and all(pick.learnt for pick in calibration)
+
+
+def test_of_many_photos_it_is_not_the_first_that_judge() -> None:
+    data = DataConfig(data="synthetic:40", val_share=0.5, test_share=0.0)  # folders would hold one kind of photo each
+    few, all_of_them = choose_photos(data, (0, 2))[1], choose_photos(data, (0, 40))[1]
+    unseen = [pick.index for pick in all_of_them if not pick.learnt]
+    assert [pick.index for pick in few] == [unseen[0], unseen[-1]]
 
 
 def test_ranges_are_not_measured_on_the_photos_that_judge() -> None:
     everything = DataConfig(data="synthetic:9", val_share=0.0, test_share=0.0)
     calibration, judged = choose_photos(everything, (100, 100))
     assert (len(calibration), len(judged)) == (5, 4)
-    assert not {index for _, index in calibration} & {index for _, index in judged}
+    assert not {pick.index for pick in calibration} & {pick.index for pick in judged}
+    assert all(pick.learnt for pick in judged)
 
 
 def test_ranges_are_measured_on_the_runs_own_photos_whatever_judges() -> None:
     own = DataConfig(data="synthetic:40", val_share=0.2, test_share=0.2)
     calibration, judged = choose_photos(own, (5, 3), "synthetic:7,seed=3")
-    assert [index for _, index in judged] == [0, 3, 6]  # of the whole source, not its first ones
-    assert {photos.image(index).tobytes() for photos, index in calibration} <= {
-        photos.image(index).tobytes() for photos, index in choose_photos(own, (100, 1))[0]
+    assert [pick.index for pick in judged] == [0, 3, 6]  # of the whole source, not its first ones
+    assert {photos.image(index).tobytes() for photos, index, _ in calibration} <= {
+        photos.image(index).tobytes() for photos, index, _ in choose_photos(own, (100, 1))[0]
     }
 
 
 @pytest.mark.parametrize(("back", "source"), [(False, "synthetic:8"), (True, "synthetic:9,seed=2")])
 def test_a_translator_is_judged_on_the_set_that_goes_in(back: bool, source: str) -> None:
     measured, judged = choose_photos(DataConfig(data="unpaired:synthetic:8|synthetic:9,seed=2"), (2, 3), back=back)
-    assert {photos.source for photos, _ in measured + judged} == {source} and len(judged) == 3
+    assert {pick.photos.source for pick in measured + judged} == {source} and len(judged) == 3
 
 
 def test_photos_of_a_run_that_are_gone_are_not_missed_where_no_range_is_measured() -> None:

@@ -149,6 +149,30 @@ def test_measures_that_say_nothing_are_left_out_of_the_card(scenes: list[Scene],
     json.dumps(quality, allow_nan=False)
 
 
+def test_quality_is_of_photos_that_are_new_to_the_network(scenes: list[Scene], wanted: list[np.ndarray]) -> None:
+    learnt = [replace(one, learnt=position < 4) for position, one in enumerate(scenes)]
+    assert verify.score(learnt, wanted) == verify.score(scenes[4:], wanted[4:])
+    assert verify.score([replace(one, learnt=True) for one in scenes], wanted) is None
+
+
+def test_quality_is_of_what_the_file_does_unasked() -> None:
+    content = (MODELS / "tiny.tflite").read_bytes()
+    asked = []
+    for seed in range(2):
+        truth = scene(seed, (64, 64))
+        lab = rgb_to_lab(truth.astype(np.float32) / 255)[None]
+        hints = np.concatenate([lab[..., 1:] / 110, np.ones_like(lab[..., :1])], -1)  # the truth, everywhere
+        inputs = {"luma": lab[..., :1], "hints": hints, "vivid": np.ones(1, np.float32)}
+        asked.append(Scene(f"scene {seed}", truth, inputs))
+    wanted = [np.zeros((1, 32, 32, 2), np.float32)] * 2
+    plain = [one.made_plain() for one in asked]
+    assert all(one.plain for one in plain) and not any(one.plain for one in asked)
+    reports = [verify.verify(content, RECIPES["float32"], given, wanted, elsewhere=()) for given in (asked, plain)]
+    assert reports[0].quality is not None and reports[0].quality == reports[1].quality
+    assert reports[0].drift != reports[1].drift
+    assert verify.score(asked, wanted) is None
+
+
 def test_a_file_that_fails_is_fit_for_no_runtime(scenes: list[Scene], wanted: list[np.ndarray]) -> None:
     pale = file_of(lambda luma: 0.97 * network(luma))
     report = verify.verify(pale, RECIPES["static_wi8_ai8"], scenes, wanted, elsewhere=("tensorflow",))
