@@ -21,27 +21,17 @@ import pytest
 from PIL import Image
 
 from colorize_tf import checkpoints
-from colorize_tf.config import load_config, save_config
+from colorize_tf.config import load_config
 from colorize_tf.errors import InputError
 from colorize_tf.families import FAMILIES
 from colorize_tf.flags import parse
 from colorize_tf.models import build, model_class
 from colorize_tf.predict import load_run
 from colorize_tf.presets import PRESETS
-from colorize_tf.run_folder import check_out, opened
 from colorize_tf.splits import open_splits
 from colorize_tf.train import main, photos_for
 
-TINY = [
-    "--size=32",
-    "--base-width=4",
-    "--batch=4",
-    "--val-share=0.3",
-    "--test-share=0",
-    "--val-count=3",
-    "--grid-rows=2",
-]
-
+from .tiny_runs import TINY, history, refused, trained
 
 Start: TypeAlias = Callable[..., "subprocess.Popen[str]"]
 
@@ -53,11 +43,7 @@ def data(photo_folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def run(data: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of two epochs; tests that change it work on a copy."""
-    folder = tmp_path_factory.mktemp("runs") / "a run"
-    code = main([*data, "--out", str(folder), "--epochs", "2", "--tensorboard", "--precision", "bfloat16"])
-    assert code == 0
-    return folder
+    return trained(data, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture
@@ -78,12 +64,6 @@ def start() -> Iterator[Start]:
             process.communicate()
 
 
-def history(run: Path) -> list[dict[str, str]]:
-    with open(run / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [{key: row[key] for key in row if key not in ("seconds", "images_per_second")} for row in rows]
-
-
 def state(checkpoint: Path) -> dict[str, np.ndarray]:
     import h5py
 
@@ -99,15 +79,6 @@ def weights(path: Path, part: str) -> list[np.ndarray]:
     model = build("pix2pix-rgb", size=32, base_width=4, dtype="float32")
     model.load_weights(path / "model.weights.h5")
     return [np.asarray(variable) for variable in getattr(model, part).trainable_variables]
-
-
-def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """Exit code and the one line that a failing command ends with."""
-    code = main(words)
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert lines[-1].startswith("error: ")
-    assert not any(line.startswith(("error: ", "Traceback")) for line in lines[:-1])
-    return code, lines[-1]
 
 
 def test_run_folder_holds_everything(run: Path, data: list[str]):
@@ -254,17 +225,6 @@ def test_saving_is_no_part_of_the_seconds(data: list[str], tmp_path: Path, monke
     assert float(last["seconds"]) < 3  # which three checkpoints within the epoch would take alone
 
 
-@pytest.mark.parametrize("option", ["sharpen", "grain", "aging"])
-def test_what_a_network_would_never_see_is_refused(option: str, data: list[str], tmp_path: Path, capsys):
-    code, line = refused([*data, "--out", str(tmp_path / "run"), f"--{option}", "1"], capsys)
-    assert (code, line) == (
-        2,
-        f"error: --{option}: needs a network that is shown L alone, not pix2pix-rgb. Received: 1.0.",
-    )
-    words = ["--no-augment", "--epochs", "1", "--steps-per-epoch", "1"]
-    assert main([*data, "--out", str(tmp_path / "run"), f"--{option}", "1", *words]) == 0
-
-
 def test_loss_that_becomes_nan_ends_the_run_with_its_batch(data: list[str], tmp_path: Path, capsys):
     out = tmp_path / "run"
     code, line = refused([*data, "--out", str(out), "--learning-rate", "1e30", "--steps-per-epoch", "9",
@@ -318,41 +278,6 @@ def test_validation_photo_that_becomes_unreadable_is_one_line(photo_folder: Path
     assert "error: --data: a photo could not be read any more: " in line
 
 
-def test_existing_run_is_not_overwritten(data: list[str], run: Path, capsys):
-    before = sorted(path.name for path in run.rglob("*"))
-    code, line = refused([*data, "--out", str(run)], capsys)
-    assert code == 2
-    assert "--resume" in line and "--overwrite" in line
-    assert sorted(path.name for path in run.rglob("*")) == before
-
-
-def test_overwriting_with_a_wrong_option_removes_nothing(data: list[str], run: Path, capsys):
-    before = sorted(path.name for path in run.rglob("*"))
-    code, line = refused([*data, "--out", str(run), "--overwrite", "--freeze", "decoder/*"], capsys)
-    assert code == 2
-    assert "--freeze: matches no layer" in line and "generator" in line
-    assert sorted(path.name for path in run.rglob("*")) == before
-
-
-def test_folder_in_use_by_another_training_is_refused(run: Path, capsys):
-    import fcntl
-
-    with open(run / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        code, line = refused(["--resume", "--out", str(run), "--epochs", "3"], capsys)
-    assert code == 2
-    assert "--out: is in use by another training" in line
-    assert len(history(run)) == 2
-
-
-def test_config_of_a_newer_version_is_refused(run: Path, tmp_path: Path, capsys):
-    content = json.loads((run / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**content, "version": 99}))
-    code, line = refused(["--resume", "--out", str(tmp_path)], capsys)
-    assert code == 2
-    assert "newer colorize_tf" in line and "version 99" in line
-
-
 @pytest.mark.parametrize("preset", FAMILIES)
 def test_smoke_of_every_network_runs_on_generated_pictures(preset: str, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
@@ -387,108 +312,3 @@ def test_validation_measures_photos_of_all_folders(data: list[str], tmp_path: Pa
     monkeypatch.setattr("colorize_tf.epochs.attendants", look)
     assert main([*data, "--val-share", "0.6", "--val-count", "6", "--out", str(tmp_path / "run")]) == 2
     assert len(seen) == 6 and {Path(name).parent.name for name in seen} == {"meadow", "shore"}
-
-
-@pytest.mark.parametrize("config", [None, "", '{"name": "my-web-app", "version": 1}', "[" * 100_000])
-def test_folder_of_other_things_is_not_overwritten(config: str | None, data: list[str], tmp_path: Path, capsys):
-    (tmp_path / "letter.txt").write_text("dear")
-    if config is not None:  # many programs have a file of that name
-        (tmp_path / "config.json").write_text(config)
-    code, line = refused([*data, "--out", str(tmp_path), "--overwrite"], capsys)
-    assert code == 2
-    assert "not a run" in line
-    assert (tmp_path / "letter.txt").read_text() == "dear"
-
-
-@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
-def test_folder_of_a_run_killed_at_once_is_as_good_as_empty(overwrite: list[str], data: list[str], tmp_path: Path):
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / ".lock").touch()
-    (run / ".config.0123456789ab.json").touch()
-    given = parse([*data, "--out", str(run), *overwrite])
-    check_out(given)
-    with opened(given, "command"):
-        assert load_config(run / "config.json") == given.config
-    (run / "config.json").rename(run / ".hidden")  # what somebody else hid is not ours to take
-    with pytest.raises(InputError, match="not a run"):
-        check_out(given)
-
-
-@pytest.mark.parametrize("named", ["link", "."])
-def test_overwriting_empties_the_folder_however_it_is_named(named: str, data: list[str], tmp_path: Path, monkeypatch):
-    run = tmp_path / "run"
-    (run / "samples").mkdir(parents=True)
-    for name in ("history.csv", "samples/epoch-0001.png"):
-        (run / name).touch()
-    save_config(parse([*data, "--out", str(run)]).config, run / "config.json")
-    (tmp_path / "kept").mkdir()
-    (run / "linked").symlink_to(tmp_path / "kept")
-    (tmp_path / "link").symlink_to(run)
-    monkeypatch.chdir(run if named == "." else tmp_path)
-    given = parse([*data, "--out", named, "--overwrite"])
-    check_out(given)
-    with opened(given, "command"):
-        assert sorted(path.name for path in run.iterdir()) == [".lock", "command.txt", "config.json"]
-    assert (tmp_path / "kept").is_dir() and (tmp_path / "link").is_symlink()
-
-
-def test_command_that_is_no_unicode_is_kept_as_it_is(data: list[str], tmp_path: Path):
-    given = parse([*data, "--out", str(tmp_path)])
-    for command in ("first \udcff", "second é"):
-        with opened(given, command):
-            pass
-    assert (tmp_path / "command.txt").read_bytes() == b"first \xff\nsecond \xc3\xa9\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("--data folder:{tmp}/none --out {tmp}/x", "existing folder"),
-        ("--data folder:{tmp}/empty --out {tmp}/x", "must contain photos"),
-        ("--data nonsense --out {tmp}/x", "nonsense"),
-        ("--init-from {tmp}/none --out {tmp}/x", "--init-from: does not exist"),
-        ("--init-from {tmp}/empty --out {tmp}/x", "--init-from: has no weights yet"),
-        ("--init-from mobile --out {tmp}/x", "--init-from: can be an exported network for --preset mobile alone"),
-        ("--init-from {run} --base-width 8 --out {tmp}/x", "another architecture"),
-        ("--best-metric psnr --out {tmp}/x", "Did you mean val_psnr?"),
-        ("--thaw-at 2 --out {tmp}/x", "needs --freeze"),
-        ("--val-share 0.6 --test-share 0.4 --out {tmp}/x", "must leave photos for training"),
-        ("--out {tmp}/file", "must be a folder"),
-        ("--out {tmp}/file/x", "must not lie below a file"),
-    ],
-)
-def test_wrong_option_is_one_line_and_leaves_no_folder(words: str, said: str, data, run, tmp_path, capsys):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file").write_text("")
-    given = words.format(tmp=tmp_path, run="@run@").split()
-    code, line = refused([*data, *[str(run) if word == "@run@" else word for word in given]], capsys)
-    assert code == 2
-    assert said in line
-    assert not (tmp_path / "x").exists()
-
-
-def test_resume_without_its_checkpoints_leaves_the_best_alone(run: Path, tmp_path: Path, capsys):
-    copy = shutil.copytree(run, tmp_path / "copy")
-    shutil.rmtree(copy / "checkpoints")
-    before = (copy / "best" / "model.weights.h5").read_bytes()
-    code, line = refused(["--resume", "--out", str(copy), "--epochs", "3"], capsys)
-    assert code == 2
-    assert "no checkpoint to go on from" in line and f"--init-from {copy}" in line
-    assert (copy / "best" / "model.weights.h5").read_bytes() == before
-
-
-def test_resume_on_other_photos_is_refused(data: list[str], tmp_path: Path, capsys):
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for seed in range(8):
-        noise = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(photos / f"{seed}.png")
-    out = ["--out", str(tmp_path / "run")]
-    assert main([*TINY, "--data", f"folder:{photos}", *out, "--epochs", "1"]) == 0
-    for photo in sorted(photos.iterdir())[:4]:
-        photo.unlink()
-    capsys.readouterr()
-    code, line = refused(["--resume", *out, "--epochs", "2"], capsys)
-    assert code == 2
-    assert "not what the checkpoint was trained on" in line
