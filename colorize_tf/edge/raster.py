@@ -133,14 +133,20 @@ def resize(image: Array, height: int, width: int, filter: Image.Resampling = Ima
     if image.shape[:2] == (height, width):
         return image
     if image.dtype == np.uint8:
-        return np.asarray(Image.fromarray(image).resize((width, height), filter))
+        return np.asarray(_resized(Image.fromarray(image), height, width, filter))
     planes = image[..., None] if image.ndim == 2 else image
     deep = [
-        np.asarray(Image.fromarray(planes[..., c].astype(np.float32)).resize((width, height), filter))
+        np.asarray(_resized(Image.fromarray(planes[..., c].astype(np.float32)), height, width, filter))
         for c in range(planes.shape[2])
     ]
     done: Array = np.clip(np.rint(np.stack(deep, -1)), 0, 65535).astype(np.uint16)
     return done.reshape(height, width, *image.shape[2:])
+
+
+def _resized(image: Image.Image, height: int, width: int, filter: Image.Resampling) -> Image.Image:
+    # Rows first, then columns. Left to itself Pillow takes the order that its version finds quicker, which of uint8 is
+    # another picture; the app resizes in this one.
+    return image.resize((width, image.height), filter).resize((width, height), filter)
 
 
 def gray_of(image: Array) -> Array:

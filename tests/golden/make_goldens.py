@@ -46,6 +46,11 @@ PREPARE = {
         "card": {"height": None, "width": None, "short_side": 64},
         "levels": False,
     },
+    "tall": {
+        "photo": "tall.png",
+        "card": {"height": None, "width": None, "short_side": 32},
+        "levels": False,
+    },
     "halved first": {"photo": "colour.png", "card": {"height": 16, "width": 16, "fit": "squash"}, "levels": True},
     "squash": {"photo": "gray.png", "card": {"height": 64, "width": 64, "fit": "squash"}, "levels": True},
     "letterbox": {"photo": "colour.png", "card": {"height": 64, "width": 64, "fit": "letterbox"}, "levels": True},
@@ -79,6 +84,7 @@ def main() -> int:
     gray, colour = photos()
     save("gray.png", gray)
     save("colour.png", colour)
+    save("tall.png", tall())
     metadata(gray)
     write("lab.json", lab())
     write("prepare.json", {name: prepared(case) for name, case in PREPARE.items()})
@@ -104,6 +110,11 @@ def photos() -> tuple[np.ndarray, np.ndarray]:
     edge = np.where(np.add.outer(np.arange(75), np.arange(100)) % 61 < 30, -25, 25)
     colour = np.stack([0.7 * planes[0] + 0.3 * plane + noise + edge for plane in planes], -1)
     return clipped(planes[0] + noise + edge), clipped(colour)
+
+
+def tall() -> np.ndarray:
+    """A gray photo uint8 [300,100] of hard noise, by which the order shows that rows and columns are resized in."""
+    return np.random.default_rng(9).integers(0, 256, (300, 100), dtype=np.uint8)
 
 
 def metadata(photo: np.ndarray) -> None:
