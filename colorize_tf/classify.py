@@ -11,6 +11,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from colorize_tf.errors import InputError
+from colorize_tf.models.weights import set_weights
 from colorize_tf.summary import Statistic, statistic
 
 __all__ = ["Result", "Scores", "compare", "encoder", "fine_tune", "fit_head", "look", "score"]
@@ -152,6 +153,6 @@ def compare(
             head = fit_head(features[few], y[few], steps[0], seed)
             yield Result(start, "frozen", share, len(few), score(look(head, unseen), y_test))
             model = fresh()
-            model.set_weights(source.get_weights())
+            set_weights(model, source.get_weights())
             network = fine_tune(encoder(model, size), head, x[few], y[few], steps[1], seed, rate)
             yield Result(start, "fine-tuned", share, len(few), score(look(network, x_test), y_test))

@@ -18,6 +18,7 @@ from keras import layers
 from tqdm import tqdm
 
 from colorize_tf.colorspace import encode_ab
+from colorize_tf.models.weights import set_weights
 
 from .source import Source
 from .trace import of_one_shape
@@ -102,7 +103,7 @@ def fine_tune(
         step(_batch([samples[index] for index in random.choice(group, batch)]))
     tuned = source.copy()
     for name, network in tuned.networks().items():
-        network.set_weights(networks[name].get_weights())
+        set_weights(network, networks[name].get_weights())
     return tuned
 
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from colorize_tf.errors import InputError
 from colorize_tf.models.blocks import InstanceNorm
+from colorize_tf.models.weights import set_weights
 from colorize_tf.predict import Run
 from colorize_tf.translate import through
 
@@ -71,7 +72,7 @@ class Source:
     def copy(self) -> Source:
         """The same with weights of its own."""
         model = type(self.model).from_config(self.model.get_config())
-        model.set_weights(self.model.get_weights())
+        set_weights(model, self.model.get_weights())
         if self.intake.size != (self.model.size, self.model.size):
             _free_size(model)
         return replace(self, model=model, endpoint=_endpoint(model, self.intake, self.task))
@@ -169,7 +170,7 @@ def _without_noise(model: keras.Model) -> keras.Model:
     if config.get("noise", "train") == "train":
         return model
     quiet = type(model).from_config({**config, "noise": "train"})
-    quiet.set_weights(model.get_weights())
+    set_weights(quiet, model.get_weights())
     return quiet
 
 

@@ -15,6 +15,7 @@ from colorize_tf.families import UNetConfig
 from colorize_tf.models import backbones, build
 from colorize_tf.models.backbones import BACKBONES, backbone, feature_maps
 from colorize_tf.models.resnet import load_state_dict, resnet18
+from colorize_tf.models.weights import set_weights
 from colorize_tf.phases import Phases
 from colorize_tf.train import main
 
@@ -199,6 +200,28 @@ def test_named_arrays_are_weights_of_keras_too(tmp_path: Path):
     with pytest.raises(InputError, match=r"weights: must hold conv_pw_13/kernel \(1, 1, 768, 768\)"):
         backbones.load_weights(network, "mobilenetv1-0.75", tmp_path / "less.npz")
     assert not changed(before, weights_of(network))
+
+
+def test_weights_bring_what_a_normalisation_derives_from_them(tmp_path: Path):
+    taught = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(32, 32, 3))
+    normal = next(layer for layer in taught.layers if isinstance(layer, keras.layers.Normalization))
+    normal.load_own_variables({"0": np.array([0.485, 0.456, 0.406]), "1": np.array([0.229, 0.224, 0.225]), "2": 0})
+    arrays = {
+        f"{layer.name}/{weight.name}".replace(
+            "/kernel", "/depthwise_kernel" if isinstance(layer, keras.layers.DepthwiseConv2D) else "/kernel"
+        ).replace(normal.name, "normalization"): weight.numpy()
+        for layer in taught.layers
+        for weight in layer.weights
+    }
+    np.savez(tmp_path / "e.npz", **arrays)
+    gray = np.full((1, 32, 32, 3), 0.5, "float32")
+    networks = [backbone("efficientnetb0", 32) for _ in range(2)]
+    backbones.load_weights(networks[0], "efficientnetb0", tmp_path / "e.npz")
+    set_weights(networks[1], networks[0].get_weights())
+    for network in networks:
+        own = next(layer for layer in network.layers if isinstance(layer, keras.layers.Normalization))
+        np.testing.assert_allclose(own(gray), normal(gray), rtol=1e-6)
+    assert not np.allclose(normal(gray), gray)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import warnings
 from collections import Counter
@@ -18,10 +19,13 @@ from colorize_tf.errors import InputError, RunError, shorten
 from colorize_tf.models import resnet
 from colorize_tf.models.blocks import choice
 from colorize_tf.models.state_dict import read_arrays, take
+from colorize_tf.models.weights import set_weights
 
 __all__ = ["BACKBONES", "Backbone", "backbone", "feature_maps", "load_named", "load_weights"]
 
 Tensor = Any
+
+AUTOMATIC = re.compile(r"_\d+$")  # what Keras adds to the name of a second layer of a kind
 
 
 @dataclass(frozen=True)
@@ -141,11 +145,12 @@ def load_named(network: keras.Model, arrays: dict[str, Any], source: str | Path)
     for layer in network.layers:
         # What Keras 3 calls the kernel of a depthwise layer is "depthwise_kernel" in its older files for ImageNet.
         prefix = "depthwise_" if isinstance(layer, layers.DepthwiseConv2D) else ""
-        names = [f"{layer.name}/{weight.name}".replace("/kernel", f"/{prefix}kernel") for weight in layer.weights]
+        known = AUTOMATIC.sub("", layer.name) if isinstance(layer, layers.Normalization) else layer.name
+        names = [f"{known}/{weight.name}".replace("/kernel", f"/{prefix}kernel") for weight in layer.weights]
         shapes = [tuple(weight.shape) for weight in layer.weights]
         values[layer] = [take(arrays, name, shape, source) for name, shape in zip(names, shapes, strict=True)]
     for layer, own in values.items():  # only when all have been found: half of them would be worse than none
-        layer.set_weights(own)
+        set_weights(layer, own)
 
 
 def _options(row: Backbone) -> dict[str, Any]:
