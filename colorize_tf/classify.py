@@ -14,12 +14,14 @@ from colorize_tf.errors import InputError
 from colorize_tf.models.weights import set_weights
 from colorize_tf.summary import Statistic, statistic
 
-__all__ = ["Result", "Scores", "compare", "encoder", "fine_tune", "fit_head", "look", "score"]
+__all__ = ["Result", "Scores", "compare", "encoder", "fine_tune", "fit_head", "look", "score", "settle"]
 
 Floats = NDArray[np.float32]
 
 BATCH = 32
 FAST, SLOW = 1e-3, 1e-4  # learning rates of Adam: of what is new, and of what has learnt before
+SETTLING = 512  # pictures that a new encoder's batch norms see before anything is asked of it
+LEAST = 0.1  # of a feature's deviation, as a share of what features have on average
 THRESHOLD = 0.5  # above which a label is given
 
 
@@ -64,6 +66,23 @@ def encoder(model: keras.Model, size: int) -> keras.Model:
     return keras.Model(generator.input, pooled, name="encoder")
 
 
+def settle(body: keras.Model, x: Floats, seed: int) -> None:
+    """Gives a new encoder's batch norms the mean statistics of what they see in training.
+
+    With those that they begin with, inference has next to nothing of the features that training has, and a layer taught
+    on the ones could make nothing of the others.
+    """
+    some = x[np.random.default_rng(seed).permutation(len(x))[:SETTLING]]
+    norms = [layer for layer in body._flatten_layers() if isinstance(layer, layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for count, start in enumerate(range(0, len(some), BATCH)):
+        for norm in norms:
+            norm.momentum = count / (count + 1)
+        body(some[start : start + BATCH], training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 def look(network: keras.Model, x: Floats) -> Floats:
     """Inputs [N,...] -> features or probabilities float32 [N,D], in inference mode."""
     return np.concatenate(
@@ -74,8 +93,10 @@ def look(network: keras.Model, x: Floats) -> Floats:
 def fit_head(features: Floats, y: Floats, steps: int, seed: int) -> keras.Model:
     """Features [N,D] and labels [N,C] of 0 and 1 -> one layer from features to probabilities, taught for `steps`."""
     keras.utils.set_random_seed(seed)
-    normal = layers.Normalization()  # features differ in scale by what they come from: one rate must suit all
-    normal.adapt(features)
+    # Features differ in scale by what they come from, and one rate must suit all. Of few photos some never vary.
+    deviation = features.std(axis=0)
+    variance = np.square(np.maximum(deviation, LEAST * (deviation.mean() or 1.0)))
+    normal = layers.Normalization(mean=features.mean(axis=0), variance=variance)
     head = keras.Sequential([keras.Input(features.shape[1:]), normal, layers.Dense(y.shape[1], activation="sigmoid")])
     return _taught(head, features, y, steps, seed, FAST)
 
@@ -139,9 +160,11 @@ def compare(
     alone, and of all together.
     """
     _judges()  # or the first word of a missing one would come when the first classifier has learnt
-    starts = {name: (model, SLOW) for name, model in learnt.items()} | {"chance": (fresh(), FAST)}
     (x, y), (x_test, y_test) = data["train"], data["test"]
     size = x.shape[1]
+    new = fresh()
+    settle(encoder(new, size), x, seed)
+    starts = {name: (model, SLOW) for name, model in learnt.items()} | {"chance": (new, FAST)}
     seen = {
         start: (look(encoder(model, size), x), look(encoder(model, size), x_test))
         for start, (model, _) in starts.items()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize_tf.classify import compare, encoder, fine_tune, fit_head, look, score
+from colorize_tf.classify import compare, encoder, fine_tune, fit_head, look, score, settle
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import open_source
 from colorize_tf.errors import InputError
@@ -111,6 +111,30 @@ def test_the_innermost_features_are_found(name: str, channels: int, width: int) 
 def test_a_backbone_is_an_encoder() -> None:
     body = encoder(build("unet", size=32, encoder_width=4, decoder_width=4, base_width=4), 32)
     assert body.output_shape == (None, 32)
+
+
+@pytest.mark.parametrize("network", ["mobile", "unet"])
+def test_a_head_knows_a_new_encoder_again_when_it_is_taught(network: str) -> None:
+    options = {"mobile": {"alpha": 0.25, "width": 16}, "unet": {"encoder_width": 4, "decoder_width": 4}}[network]
+    keras.utils.set_random_seed(3)
+    body = encoder(build(network, size=64, base_width=4, **options), 64)
+    x = np.random.default_rng(3).normal(size=(96, 64, 64, body.input_shape[-1])).astype(np.float32)
+    before = body.get_weights()
+    settle(body, x, seed=3)
+    head = fit_head(look(body, x), np.ones((96, 1), np.float32), steps=1, seed=3)
+    shown = np.asarray(head.layers[0](body(x[:32], training=True)))
+    assert np.abs(shown).max() < 30  # it was ten million
+    kept = [norm.momentum for norm in body._flatten_layers() if isinstance(norm, keras.layers.BatchNormalization)]
+    assert kept and min(kept) > 0.5  # as it was, for the training that follows
+    assert sum(not np.array_equal(a, b) for a, b in zip(before, body.get_weights(), strict=True)) == 2 * len(kept)
+
+
+def test_what_never_varies_in_few_photos_does_not_outshout_the_rest() -> None:
+    features = np.random.default_rng(4).normal(size=(10, 8)).astype(np.float32)
+    features[:, 5] = 0.25
+    for few in (features, features[:1]):
+        head = fit_head(few, np.ones((len(few), 1), np.float32), steps=1, seed=4)
+        assert np.abs(np.asarray(head.layers[0](features + 0.5))).max() < 60
 
 
 def test_frozen_leaves_the_encoder_alone_and_fine_tuning_does_not() -> None:
