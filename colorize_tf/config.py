@@ -58,7 +58,7 @@ class DataConfig(Checked):
     val_count: int = option(200, "validation photos measured after each epoch, at most", low=0, may_change=True)
     near_gray: float | None = option(None, "leave out photos whose mean chroma is below this; 5 is sensible", low=0.0)
     max_bad_share: float = option(0.5, "stop when more than this share of the photos cannot be read", low=0.0, high=1.0)
-    augment: bool = option(True, "vary training photos as the next ten say; else centre crops as they are")
+    augment: bool = option(True, "vary training photos as the next eleven say; else centre crops as they are")
     crop_min: float = option(256 / 286, "smallest random crop, as a share of the shorter side", low=0.05, high=1.0)
     crop_max: float = option(
         256 / 286, "largest random crop; more than the smallest varies the scale", low=0.05, high=1.0
@@ -92,7 +92,9 @@ class TrainConfig(Checked):
     learning_rate: float = option(2e-4, "of every Adam optimizer", low=0.0)
     beta_1: float = option(0.5, "first moment decay of every Adam optimizer", low=0.0, high=0.999999)
     beta_2: float = option(0.999, "second moment decay of every Adam optimizer", low=0.0, high=0.999999)
-    weight_decay: float = option(0.0, "share of the learning rate by which weights shrink at each step", low=0.0)
+    weight_decay: float = option(
+        0.0, "share of the learning rate by which weights shrink at each step, slow layers as others", low=0.0
+    )
     schedule: str = option("constant", "how the learning rate falls, towards 0 at the last epoch", choices=SCHEDULES)
     decay_from: int = option(1, "epoch (counted from 1) from which the learning rate falls", low=1)
     decay_until: int | None = option(None, "epoch at which it has fallen, if not the last; it stays there", low=1)
@@ -102,8 +104,10 @@ class TrainConfig(Checked):
     encoder_weights: str | None = option(None, "what an encoder starts from: imagenet where Keras has it, or a file")
     freeze: tuple[str, ...] = option((), "layers not to train, as path patterns such as 'generator/down*'")
     thaw_at: int | None = option(None, "epoch (counted from 1) at which frozen layers join in", low=1)
-    slow: tuple[str, ...] = option((), "layers that learn more slowly than the rest, as path patterns")
-    slow_rate: float = option(0.1, "share of the learning rate by which those learn", low=0.0, high=1.0)
+    slow: tuple[str, ...] = option(
+        (), "layers that learn more slowly, as path patterns; a preset's, where something has taught them"
+    )
+    slow_rate: float = option(0.1, "share of the learning rate at which those learn", low=0.0, high=1.0)
     precision: str = option("float32", "of the arithmetic; weights stay float32", choices=PRECISIONS)
     strategy: str = option("one", "devices: one, all here, several machines (TF_CONFIG), a TPU", choices=STRATEGIES)
     replicas: int | None = option(None, "devices for --strategy mirrored; without a GPU, parts of the CPU", low=1)

@@ -27,6 +27,19 @@ def test_a_flag_wins_over_smoke():
     assert (config.train.epochs, config.data.data, config.data.batch) == (3, "folder:p", 4)
 
 
+@pytest.mark.parametrize(
+    ("words", "slow"),
+    [
+        ("", ()),
+        ("--encoder-weights a.npz", ("generator/conv*",)),
+        ("--init-from mobile", ("generator/conv*",)),
+        ("--slow generator/*", ("generator/*",)),
+    ],
+)
+def test_a_preset_slows_an_encoder_that_knows_something(words: str, slow: tuple[str, ...]):
+    assert parse(["--preset", "mobile", "--out", "x", *words.split()]).config.train.slow == slow
+
+
 def test_flags_reach_their_fields():
     words = "--out x --size 128 --learning-rate 1e-3 --freeze a* b* --no-augment --limit none --minutes 5 --tensorboard"
     config = parse(words.split()).config
