@@ -33,6 +33,9 @@ class Phases:
             _log.warning("the learning rate stays as it is: --decay-from and --decay-until need a --schedule")
         if falls and train.decay_from > train.epochs:
             _log.warning("the learning rate stays as it is: --decay-from %d is after the last epoch", train.decay_from)
+        elif falls and train.decay_until and train.decay_from > train.decay_until:
+            both = train.decay_from, train.decay_until
+            _log.warning("the learning rate stays as it is: --decay-from %d is after --decay-until %d", *both)
         *earlier, self.last = model.phases
         lengths = {"--pretrain-epochs": train.pretrain_epochs, "--warmup-epochs": train.warmup_epochs}
         for flag in list(lengths)[len(earlier) :]:

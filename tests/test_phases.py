@@ -152,6 +152,10 @@ def test_the_cosine_falls_slowly_at_both_ends():
         ({"decay_from": 5}, "--decay-from and --decay-until need a --schedule"),
         ({"decay_until": 5}, "--decay-from and --decay-until need a --schedule"),
         ({"schedule": "linear", "epochs": 9, "decay_from": 10}, "--decay-from 10 is after the last epoch"),
+        (
+            {"schedule": "linear", "epochs": 9, "decay_from": 6, "decay_until": 5},
+            "--decay-from 6 is after --decay-until 5",
+        ),
     ],
 )
 def test_a_rate_that_never_falls_though_it_should_is_said(model: keras.Model, options: dict, said: str, caplog):
