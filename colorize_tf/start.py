@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from colorize_tf import checkpoints
-from colorize_tf.config import CONFIG, DataConfig, RunConfig, load_config, run_of
+from colorize_tf.config import CONFIG, RunConfig, load_config, run_of
 from colorize_tf.datasets import Photos, Unpaired
 from colorize_tf.datasets.readable import read_each
 from colorize_tf.edge.card import read_model
@@ -24,6 +24,7 @@ __all__ = ["begin"]
 _log = logging.getLogger("colorize_tf.train")
 
 SHARES = ("subset", "val_share", "test_share")  # which decide what is validated on
+READINGS = ("temperature", "share", "lively_temperature", "lively_share")  # how colours are read from one distribution
 SHIPPED = "mobile"  # for --init-from: the model that comes with the package
 MEASURED_ON = 512  # photos from which the batch norms of an exported network get their statistics again
 PREPARED_FROM = 10_000  # photos that a network looks at before it learns: how rare colours are does not need more
@@ -38,22 +39,25 @@ def begin(model: keras.Model, photos: Photos | Unpaired, config: RunConfig) -> N
         return read_each(batches.as_numpy_iterator())
 
     options = config.train
+    if options.encoder_weights and options.init_from:
+        rule = "does not go with --init-from, whose weights would replace it"
+        raise InputError("--encoder-weights", rule, options.encoder_weights)
     if options.encoder_weights:
         if not hasattr(model, "load_encoder"):
             raise InputError("--encoder-weights", "needs a network that takes such an encoder", config.model.name)
         model.load_encoder(options.encoder_weights)
-    exported = options.init_from and _load(model, options.init_from, config.data, seen)
+    exported = options.init_from and _load(model, options.init_from, config, seen)
     if hasattr(model, "prepare") and not exported:  # an exported network knows how rare colours are
         model.prepare(seen(PREPARED_FROM))
 
 
-def _load(model: keras.Model, start: str, data: DataConfig, seen: Callable[[int], Iterator[Any]]) -> bool:
+def _load(model: keras.Model, start: str, config: RunConfig, seen: Callable[[int], Iterator[Any]]) -> bool:
     """Whether that is an exported network."""
     path = Path(start)
     weights = _shipped() if start == SHIPPED and not path.exists() else checkpoints.weights_of(path)
     if weights.suffix != ".tflite":
         checkpoints.load_weights(model, weights)
-        _warn_of_other_shares(weights, data)
+        _warn_of_differences(weights, config)
         return False
     if not hasattr(model, "load_exported"):
         raise InputError("--init-from", "can be an exported network for --preset mobile alone", start)
@@ -61,18 +65,26 @@ def _load(model: keras.Model, start: str, data: DataConfig, seen: Callable[[int]
     return True
 
 
-def _warn_of_other_shares(weights: Path, data: DataConfig) -> None:
-    """Says so where photos that an earlier run learnt from may be among those that this one is measured on."""
+def _warn_of_differences(weights: Path, config: RunConfig) -> None:
+    """Says so where an earlier run's photos may be among those that this one is measured on, or its colours change."""
     if (folder := run_of(weights)) is None:
         return
     try:
-        earlier = load_config(folder / CONFIG).data
+        before = load_config(folder / CONFIG)
     except InputError:  # of a newer version, or another program's: the weights alone are what is asked for
         return
-    differing = [name for name in SHARES if getattr(earlier, name) != getattr(data, name)]
-    if earlier.data == data.data and differing:
-        flags = ", ".join(f"{flag_of(name)} {getattr(earlier, name)}" for name in differing)
+    if before.data.data == config.data.data and (flags := _differing(SHARES, before.data, config.data)):
         _log.warning("validation may hold photos that %s learnt from, which had %s", folder, flags)
+    if flags := _differing(READINGS, before.model, config.model):
+        _log.warning("colours begin otherwise than those of %s, which had %s", folder, flags)
+
+
+def _differing(names: Sequence[str], before: Any, now: Any) -> str:
+    """The flags of the earlier settings among these that are others now."""
+    both = [name for name in names if hasattr(before, name) and hasattr(now, name)]
+    return ", ".join(
+        f"{flag_of(name)} {getattr(before, name)}" for name in both if getattr(before, name) != getattr(now, name)
+    )
 
 
 def _shipped() -> Path:
