@@ -13,7 +13,7 @@ from colorize_tf.checkpoints import weights_of
 from colorize_tf.edge.tflite import TfliteColorizer, bundled_model
 from colorize_tf.errors import InputError
 from colorize_tf.models import build
-from colorize_tf.models.frozen import Frozen
+from colorize_tf.models.frozen import Frozen, measure_norms
 from colorize_tf.models.mobile_network import mobile_generator
 
 SHIPPED = bundled_model().with_name("mobile-float16.tflite")
@@ -58,6 +58,19 @@ def test_its_norms_have_the_statistics_of_the_photos(shipped):
     learning = [np.asarray(end) for end in shipped.generator(batch, training=True)]
     for name, still, moving in zip(("logits", "mixtures", "hints", "likeness"), resting, learning, strict=True):
         np.testing.assert_allclose(moving, still, atol=1e-3 * np.abs(still).max(), err_msg=name)
+
+
+def test_every_photo_counts_the_same_in_the_norms():
+    pictures = np.concatenate([seen(), 0.5 * seen(1)])[:, :64, :64]
+    alike = []
+    for cut in (2, 3):  # a last batch of one, or none
+        keras.utils.set_random_seed(5)
+        small = mobile_generator(0.25, 16, "float32")
+        measure_norms(small, [part for part in (pictures[:cut], pictures[cut:]) if len(part)])
+        norms = [layer for layer in small.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        alike.append([np.asarray(norm.moving_mean) for norm in norms])
+    for uneven, even in zip(*alike, strict=True):
+        np.testing.assert_allclose(uneven, even, rtol=1e-3, atol=1e-6)
 
 
 def test_a_file_of_rounded_numbers_is_refused():

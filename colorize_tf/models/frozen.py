@@ -117,8 +117,8 @@ def measure_norms(network: keras.Model, batches: Iterable[Array]) -> None:
     for batch in batches:
         for total, x in zip(sums, entering(batch, training=False), strict=True):
             x = ops.cast(x, "float32")
-            total += np.stack([ops.convert_to_numpy(ops.mean(power, axis=(0, 1, 2))) for power in (x, x * x)])
-        count += 1
+            total += len(batch) * np.stack([ops.convert_to_numpy(ops.mean(p, axis=(0, 1, 2))) for p in (x, x * x)])
+        count += len(batch)
     for norm, total in zip(norms, sums, strict=True):
         gamma, beta, old_mean, old_variance = (np.asarray(weight, np.float64) for weight in norm.get_weights())
         slope = gamma / np.sqrt(old_variance + norm.epsilon)
