@@ -32,6 +32,7 @@ from colorize_tf.summary import Statistic, json_text, statistic
 __all__ = ["Translation", "judge_translator", "judge_translators", "translation_table"]
 
 BATCH = 8
+SMALLEST = 32  # side of a picture
 WAYS = ("A to B", "B to A")
 
 
@@ -102,6 +103,9 @@ def judge_translators(runs: Mapping[str, Run], given: argparse.Namespace) -> int
         if given.limit is not None:
             sets = Unpaired(sets.a.sample(given.limit), sets.b.sample(given.limit))
         size = given.size or int(run.model.size)
+        if size < SMALLEST or size % run.model.multiple:
+            rule = f"must be a multiple of {run.model.multiple} from {SMALLEST} for this network"
+            raise InputError("--size", rule, size)
         results[name] = judge_translator(run, sets, size, features)
         networks[name] = dataclasses.asdict(footprint(run.model.translate, (1, size, size, 3), side=size))
     counts = [way.frechet.count for ways in results.values() for way in ways if way.frechet]
