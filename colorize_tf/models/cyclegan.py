@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any, ClassVar
 
 import keras
@@ -86,7 +87,7 @@ class CycleGAN(Learner):
         self.inverse = residual_generator((3, 3), base_width, residual_blocks, blocks, name="inverse")
         self.discriminator_a = patch_discriminator(size, 3, base_width, blocks, name="discriminator_a")
         self.discriminator_b = patch_discriminator(size, 3, base_width, blocks, name="discriminator_b")
-        self.pool_a, self.pool_b = (ImagePool(pool, (size, size, 3), seed) for seed in (1, 2))
+        self.pool_a, self.pool_b = (ImagePool(pool, (size, size, 3), random.getrandbits(31)) for _ in range(2))
         self.built = True
 
     def sides(self) -> dict[str, list[keras.Model]]:

@@ -111,7 +111,7 @@ class MCGAN(RgbView, Learner):
         self.cycle_weight, self.class_weight, self.l1_weight = cycle_weight, class_weight, l1_weight
         self.unpaired = not paired
         self.adversarial_loss = AdversarialLoss(gan_loss)
-        self.noise_seed = keras.random.SeedGenerator(SPECKLE)
+        self.noise_seed = keras.random.SeedGenerator()
         # Not batch norm: one network paints gray and colour, and the moving statistics of both would fit neither.
         blocks = Blocks("instance", dtype=self.dtype_policy)
         self.generator = residual_generator((3, 3), base_width, residual_blocks, blocks, code=domains + 2)

@@ -165,7 +165,7 @@ class SCGAN(LabView, ConditionalGan):
         self.l1_weight, self.attention_weight, self.gan_weight = l1_weight, attention_weight, gan_weight
         if choice("gan_loss", gan_loss, LOSSES) == "wgan-gp":
             self.adversarial_loss, self.discriminator_loss_weight = CriticLoss(), 1.0
-            self.penalty_seed = keras.random.SeedGenerator(1)
+            self.penalty_seed = keras.random.SeedGenerator()
         else:
             self.adversarial_loss = AdversarialLoss(gan_loss)
         blocks = Blocks(dtype=self.dtype_policy)

@@ -11,7 +11,7 @@ __all__ = ["set_weights"]
 
 
 def set_weights(network: keras.Layer, values: Sequence[Any]) -> None:
-    """Keras's `set_weights`, after which a normalisation of inputs would go on with what it derived from its old ones."""
+    """Keras's `set_weights`, which leaves a normalisation of inputs with what it derived from its old ones."""
     network.set_weights(values)
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
