@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import keras
 import pytest
 
 from colorize_tf.families import FAMILIES
@@ -74,3 +77,18 @@ def test_the_small_options_make_a_network(name):
     family = FAMILIES[name]
     small = family(name=name, **family.SMALL)
     assert build(name, **small.options()).count_params() < 12e6
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "drawn"),
+    [
+        ("scgan", {"gan_loss": "wgan-gp"}, lambda model: model.penalty_seed.state.numpy().tolist()),
+        ("mcgan", {}, lambda model: model.noise_seed.state.numpy().tolist()),
+        ("cyclegan", {}, lambda model: [model.pool_a.seed, model.pool_b.seed]),
+    ],
+)
+def test_what_chance_decides_follows_the_seed(
+    name: str, options: dict[str, str], drawn: Callable[[keras.Model], list[int]]
+) -> None:
+    first, again, other = (drawn(CASES[name].build(seed=seed, **options)) for seed in (1, 1, 2))
+    assert first == again != other
