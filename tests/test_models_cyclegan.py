@@ -39,6 +39,12 @@ def pictures(count: int, size: int = 32) -> np.ndarray:
     return np.stack([colourful(seed, size, size) for seed in range(count)]).astype("float32") / 127.5 - 1
 
 
+def test_the_residual_blocks_give_their_sum_to_the_decoder_as_it_is():
+    generator = CASE.build().generator
+    assert generator.get_layer("up0").input._keras_history.operation.name == "block0_sum"
+    assert generator.get_layer("up1").input._keras_history.operation.name == "up1_act"
+
+
 # === Losses ===
 
 

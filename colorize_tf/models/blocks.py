@@ -210,9 +210,12 @@ class Blocks:
         x = self.convolution(filters, 4, name, strides=2, padding="same", use_bias=not normalize)(x)
         return self.normalization(f"{name}_norm")(x) if normalize else x
 
-    def up(self, x: Tensor, filters: int, name: str, *, normalize: bool = True, size: int = 4) -> Tensor:
+    def up(
+        self, x: Tensor, filters: int, name: str, *, activate: bool = True, normalize: bool = True, size: int = 4
+    ) -> Tensor:
         """[B,H,W,C] -> [B,2H,2W,filters]: ReLU, upsampling by two with a convolution, norm."""
-        x = layers.ReLU(dtype=self.dtype, name=f"{name}_act")(x)
+        if activate:
+            x = layers.ReLU(dtype=self.dtype, name=f"{name}_act")(x)
         if self.upsampling == "transposed":
             x = layers.Conv2DTranspose(
                 filters, size, strides=2, padding="same", use_bias=not normalize, kernel_initializer=_normal(0.0),

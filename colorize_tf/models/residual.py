@@ -54,7 +54,7 @@ def residual_generator(
         y = blocks.normalization(f"block{i}_b_norm")(padded(y, 4 * width, 3, f"block{i}_b", use_bias=False))
         x = layers.Add(dtype=blocks.dtype, name=f"block{i}_sum")([x, y])
     for i, filters in enumerate((2 * width, width)):
-        x = blocks.up(x, filters, f"up{i}", size=3)
+        x = blocks.up(x, filters, f"up{i}", activate=i > 0, size=3)  # a sum of blocks goes on as it is
     x = layers.ReLU(dtype=blocks.dtype, name="last_act")(x)
     x = padded(x, channels[1], 7, "last")
     colour = layers.Activation("tanh", dtype="float32", name="colour")(x)
