@@ -28,9 +28,11 @@ def run(*words):
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny-fixed"])
-@pytest.mark.parametrize("photo", ["gray.png", "colour.png"])
-def test_the_example_equals_the_product(tmp_path, model, photo):
-    source, target = ROOT / "tests" / "golden" / photo, tmp_path / "out.png"
+@pytest.mark.parametrize(("photo", "times"), [("gray.png", 1), ("colour.png", 1), ("colour.png", 20)])
+def test_the_example_equals_the_product(tmp_path, model, photo, times):
+    source, target = tmp_path / photo, tmp_path / "out.png"
+    with Image.open(ROOT / "tests" / "golden" / photo) as image:  # as it is, or large enough to be reduced at first
+        image.resize((times * image.width, times * image.height), Image.Resampling.NEAREST).save(source)
     result = run(MODELS / f"{model}.tflite", source, target)
     assert result.returncode == 0, result.stderr
     with Image.open(target) as image:

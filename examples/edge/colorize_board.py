@@ -94,7 +94,7 @@ def prepare(image, card):
         scale = min(card["short_side"] / min(height, width), 4 * card["short_side"] / max(height, width))
         inner = tuple(max(1, int(side * scale + 0.5)) for side in (height, width))
         outer = tuple(-(-side // card["multiple"]) * card["multiple"] for side in inner)
-    small = image.reduce(max(1, int((width * height / 2e6) ** 0.5 + 0.5)))
+    small = image.reduce(max(1, int((width * height / 5e5) ** 0.5 + 0.5)))
     small = small.reduce(max(1, min(small.height // inner[0], small.width // inner[1]) // 2))
     small = small.resize(inner[::-1], Image.Resampling.BICUBIC)
     luma = 116 * root(decode(np.asarray(small)) @ TO_XYZ[1]) - 16
