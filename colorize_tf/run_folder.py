@@ -16,7 +16,7 @@ from colorize_tf.errors import InputError
 from colorize_tf.flags import Arguments
 from colorize_tf.out_folder import check_out_folder
 
-__all__ = ["check_out", "opened"]
+__all__ = ["check_free", "check_out", "opened"]
 
 _LOCK = ".lock"
 _LEFT_OVER = re.compile(r"\.lock|\..+\.[0-9a-f]{12}(\..+)?")  # of a process killed before there was a config.json
@@ -35,6 +35,13 @@ def check_out(arguments: Arguments) -> None:
     if not arguments.overwrite:
         remedy = "Go on with it by --resume, replace it by --overwrite, or choose another folder."
         raise InputError("--out", "already holds a run", str(run), remedy)
+
+
+def check_free(run: Path) -> None:
+    """Refuses a run folder that a training is under way in."""
+    if (run / _LOCK).exists():
+        with _alone(run):
+            pass
 
 
 @contextmanager

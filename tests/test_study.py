@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,6 +159,37 @@ def test_damaged_results_are_one_line_before_anything_is_done(
     error = capsys.readouterr().err
     assert error.startswith(f"error: {path}: ") and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_ends_its_terminal_stops_a_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def stopped(*_: object) -> int:
+        os.kill(os.getpid(), number)
+        return 0
+
+    monkeypatch.setattr(Study, "run", stopped)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 130
+        assert signal.signal(number, signal.SIG_IGN) == signal.SIG_DFL  # as `nohup` has it
+        assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 0
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_training_still_under_way_is_no_failure_of_its_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "runs" / "unet"
+    run.mkdir(parents=True)
+    with open(run / ".lock", "w", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error == f"error: --out: is in use by another training. Received: {run}. Wait for it, or stop it.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 
 @pytest.fixture

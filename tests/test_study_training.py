@@ -7,6 +7,8 @@ import math
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -74,8 +76,7 @@ def test_who_stops_a_study_stops_its_child_once(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     def interrupt() -> None:
-        while not (tmp_path / "group").exists() or not (tmp_path / "group").read_text():
-            time.sleep(0.02)
+        wait_for(tmp_path / "group")
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
@@ -83,6 +84,26 @@ def test_who_stops_a_study_stops_its_child_once(tmp_path: Path, monkeypatch: pyt
         Steps(tmp_path / "row").run("saves", [str(tmp_path)])
     assert (tmp_path / "saved").read_text() == "1"
     assert int((tmp_path / "group").read_text()) != os.getpgrp()  # so that signals to ours do not reach it as well
+
+
+def test_a_child_does_not_outlive_a_killed_study(tmp_path: Path) -> None:
+    (tmp_path / "saves.py").write_text(SAVES)
+    study = (
+        "import pathlib, sys; from colorize_tf.study.steps import Steps; "
+        "Steps(pathlib.Path(sys.argv[1]) / 'row').run('saves', [sys.argv[1]])"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    with subprocess.Popen([sys.executable, "-c", study, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}) as it:
+        wait_for(tmp_path / "group")
+        it.kill()
+    wait_for(tmp_path / "saved")
+    assert (tmp_path / "saved").read_text() == "1"
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 # === Budgets ===

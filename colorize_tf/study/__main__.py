@@ -12,7 +12,8 @@ import argparse
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from colorize_tf.errors import InputError, command_line
@@ -108,15 +109,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         Settings(given.out, given.data, given.sets, common, budget, given.weights, judging, given.lpips, given.smoke),
     )
     study.check()
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
+    with _stopped_by_signals():
         return study.run(shlex.join(argv))
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Within it SIGTERM, and a terminal that closes, stop the study as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number in numbers if before[number] != signal.SIG_IGN]  # `nohup` has it ignore one
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 if __name__ == "__main__":

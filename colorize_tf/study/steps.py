@@ -50,19 +50,18 @@ class Steps:
 
     def run(self, module: str, arguments: Sequence[str]) -> float:
         """Runs `python -m module arguments` -> the seconds that it took."""
-        command = ["-m", module, *arguments]
+        tied = [sys.executable, "-m", "colorize_tf.study.tied", module, *arguments]
         with open(self.log, "a", encoding="utf-8") as log:
-            log.write(f"$ python {shlex.join(command)}\n")
+            log.write(f"$ python {shlex.join(['-m', module, *arguments])}\n")
             log.flush()
             start, began = log.tell(), time.monotonic()
             # In a group of its own: Ctrl-C and `timeout` signal whole groups, and a training saves what it has at the
             # first signal but not at a second one.
-            with subprocess.Popen([sys.executable, *command], stdout=log, stderr=log, process_group=0) as child:
+            with subprocess.Popen(tied, stdin=subprocess.PIPE, stdout=log, stderr=log, process_group=0) as child:
                 try:
                     code = child.wait()
                 except KeyboardInterrupt:
-                    child.terminate()
-                    child.wait()
+                    child.communicate()  # which closes its standard input: see `tied`
                     raise
         if code:
             raise StepFailed(_reason(self.log.read_bytes()[start:].decode("utf-8", "replace"), code))

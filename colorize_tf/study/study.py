@@ -70,6 +70,10 @@ class Study:
                 if len(kept) > 1:
                     raise InputError("--row", "must be judged on the same photos as the rows before it", entry.name)
             self._photos(config.data)
+        from colorize_tf.run_folder import check_free  # with TensorFlow, which is there by now
+
+        for entry in self.rows:  # such as one that still saves: its study was killed
+            check_free(self._run(entry))
 
     def run(self, command: str) -> int:
         """Trains, judges and exports row by row, then compares; 1 if no row could be judged."""
