@@ -11,7 +11,7 @@ pictures less those of the photos, each with its standard error.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,17 +70,32 @@ def main(argv: Sequence[str] | None = None) -> int:
             truth = squashed(photos.image(index), SIZE)
             for camera, change in CAMERAS.items():
                 found[camera].append(judged(truth, change, paint))
-        print(f"{run}, {photos.count} photos at {SIZE}×{SIZE}\n")
-        print("| camera | PSNR dB | colourfulness | ab error | false colour % | a | b |")
-        print("|---|---:|---:|---:|---:|---:|---:|")
-        for camera, values in found.items():
-            psnr, colourfulness, error, false, a, b = np.mean(values, axis=0)
-            *_, doubt_a, doubt_b = np.std(values, axis=0) / np.sqrt(photos.count)
-            print(
-                f"| {camera} | {psnr:.2f} | {colourfulness:.1f} | {error:.2f} | {false:.2f} "
-                f"| {a:+.1f} ± {doubt_a:.1f} | {b:+.1f} ± {doubt_b:.1f} |"
-            )
+        print(table(run, found))
     return 0
+
+
+def table(run: str, found: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """What `judged` says of each photo by each camera -> a Markdown table.
+
+    A photo that some camera has come out equal to the truth has no PSNR there, and is left out of all PSNR.
+    """
+    measured = np.array(list(found.values()))  # [camera, photo, measure]
+    count = measured.shape[1]
+    finite = np.isfinite(measured[..., 0]).all(0)
+    lines = [f"{run}, {count} photos at {SIZE}×{SIZE}", ""]
+    if not finite.all():
+        lines[0] += f"; {np.sum(~finite)} equal to the truth, left out of PSNR"
+    lines.append("| camera | PSNR dB | colourfulness | ab error | false colour % | a | b |")
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    for camera, values in zip(found, measured, strict=True):
+        psnr = f"{values[finite, 0].mean():.2f}" if finite.any() else "–"
+        colourfulness, error, false, a, b = values[:, 1:].mean(0)
+        *_, doubt_a, doubt_b = values[:, 1:].std(0) / np.sqrt(count)
+        lines.append(
+            f"| {camera} | {psnr} | {colourfulness:.1f} | {error:.2f} | {false:.2f} "
+            f"| {a:+.1f} ± {doubt_a:.1f} | {b:+.1f} ± {doubt_b:.1f} |"
+        )
+    return "\n".join(lines)
 
 
 def judged(truth: Image8, change: Callable[[Luma], Luma], paint: Painter) -> list[float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,11 +34,13 @@ from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 from colorize_tf.quiet import load_tensorflow
+from colorize_tf.summary import json_text
 
 __all__ = ["PLACES", "main", "measure_hints", "open_colorizer"]
 
 Image8: TypeAlias = NDArray[np.uint8]
 Place: TypeAlias = tuple[int, int]  # row, column
+Curves: TypeAlias = Mapping[str, Mapping[int, float]]  # how hints were placed -> their number -> PSNR in dB
 
 PATCH = 7  # pixels, the side of what a hint tells the mean of
 SMALLEST = 32  # pixels, the side of the smallest photos that are read
@@ -48,8 +50,12 @@ Choice: TypeAlias = Callable[[Image8, Sequence[Place]], Place]  # the picture so
 
 def measure_hints(
     colorizer: Colorizer, photos: Photos, counts: Sequence[int], size: int, *, quiet: bool | None = None
-) -> dict[str, dict[int, float]]:
-    """Photos squashed to `size` -> how hints were placed -> their number, 0 too -> PSNR in dB, mean of all photos."""
+) -> tuple[Curves, int]:
+    """Photos squashed to `size` -> how hints were placed -> their number, 0 too -> PSNR in dB, mean of photos.
+
+    A photo that comes out exact with some number of hints has no PSNR there and is in no mean; how many those are is
+    the second thing returned.
+    """
     found: dict[str, dict[int, list[float]]] = {how: {count: [] for count in (0, *counts)} for how in PLACES}
     for index in tqdm(range(photos.count), desc="photos", unit="photo", file=sys.stderr, disable=quiet):
         with readable(photos.names[index]):
@@ -59,7 +65,14 @@ def measure_hints(
             for count, rgb in _guided(colorizer, truth, max(counts), choose).items():
                 if count in found[how]:
                     found[how][count].append(metrics.psnr(truth, rgb))
-    return {how: {count: float(np.mean(values)) for count, values in rows.items()} for how, rows in found.items()}
+    finite = np.isfinite([values for rows in found.values() for values in rows.values()]).all(0)
+    means = {
+        how: {
+            count: float(np.mean(values, where=finite)) if finite.any() else math.nan for count, values in rows.items()
+        }
+        for how, rows in found.items()
+    }
+    return means, int(np.sum(~finite))
 
 
 def _guided(colorizer: Colorizer, truth: Image8, most: int, choose: Choice) -> dict[int, Image8]:
@@ -114,16 +127,19 @@ def patch_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return means
 
 
-def table(curves: Mapping[str, Mapping[int, float]]) -> str:
+def table(curves: Curves) -> str:
     """What `measure_hints` found -> a Markdown table, gains over no hint in brackets."""
     lines = ["| hints | " + " | ".join(f"{how}, dB" for how in curves) + " |", "|---:|" + "---:|" * len(curves)]
     for count in next(iter(curves.values())):
-        cells = [f"{curve[count]:.2f} ({curve[count] - curve[0]:+.2f})" for curve in curves.values()]
+        cells = [
+            "–" if math.isnan(curve[count]) else f"{curve[count]:.2f} ({curve[count] - curve[0]:+.2f})"
+            for curve in curves.values()
+        ]
         lines.append(f"| {count} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _draw(curves: Mapping[str, Mapping[int, float]], path: Path) -> None:
+def _draw(curves: Curves, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -182,14 +198,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     photos = open_source(given.data)
     if given.limit is not None:
         photos = photos.sample(given.limit)
-    curves = measure_hints(colorizer, photos, sorted(set(given.counts)), given.size)
+    curves, exact = measure_hints(colorizer, photos, sorted(set(given.counts)), given.size)
     text = table(curves)
+    if exact:
+        text += f"\n\n{exact} of {photos.count} photos came out equal to the truth: left out."
     print(text)
     if given.out is not None:
         given.out.mkdir(parents=True, exist_ok=True)
         _draw(curves, given.out / "hints.png")
         write_text(given.out / "hints.md", text + "\n")
-        write_text(given.out / "hints.json", json.dumps(curves, indent=1) + "\n")
+        write_text(given.out / "hints.json", json_text({**curves, "left_out": exact}))
         print(f"wrote {given.out}", file=sys.stderr)
     return 0
 

@@ -1,7 +1,10 @@
-"""What a benchmark of training steps compares with computes the same: the same losses, the same gradients."""
+"""Benchmarks: what one compares with computes the same, and what they print says what was measured."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -14,15 +17,14 @@ from colorize_tf.models import build
 
 
 @pytest.fixture
-def networks_step(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    import networks_step
-
-    return networks_step
+    return import_module
 
 
 @pytest.mark.parametrize("name", ["eccv16", "siggraph17"])
-def test_plain_networks_learn_the_same(networks_step: ModuleType, name: str) -> None:
+def test_plain_networks_learn_the_same(benchmarks: Callable[[str], ModuleType], name: str) -> None:
+    networks_step = benchmarks("networks_step")
     keras.utils.set_random_seed(1)
     model = build(name, size=32, base_width=2)
     model.phase = networks_step.PHASES.get(name, model.phases[-1])
@@ -43,3 +45,12 @@ def test_plain_networks_learn_the_same(networks_step: ModuleType, name: str) -> 
     assert float(theirs) == pytest.approx(float(ours), rel=1e-5)
     for a, b in zip(own, others, strict=True):  # with the gates as in the phase that is measured
         np.testing.assert_allclose(a, b, atol=max(1e-5, 1e-3 * np.abs(a).max()))
+
+
+def test_a_photo_equal_to_the_truth_has_no_psnr_by_any_camera(benchmarks: Callable[[str], ModuleType]) -> None:
+    others = [30.0, 5.0, 1.0, 0.0, 0.0]
+    found = {"as it is": [[20.0, *others], [math.inf, *others]], "flat": [[19.0, *others], [29.0, *others]]}
+    first, _, _, _, as_it_is, flat = benchmarks("cameras").table("run", found).splitlines()
+    assert first == "run, 2 photos at 256×256; 1 equal to the truth, left out of PSNR"
+    assert as_it_is == "| as it is | 20.00 | 30.0 | 5.00 | 1.00 | +0.0 ± 0.0 | +0.0 ± 0.0 |"
+    assert flat.startswith("| flat | 19.00 | 30.0 |")

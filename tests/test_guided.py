@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,11 +41,13 @@ class Obedient:
         out = np.repeat(image.mean(-1, keepdims=True), 3, axis=-1).astype(np.uint8)
         for hint in hints or ():
             out[(image == image[int(hint.y), int(hint.x)]).all(-1)] = hint.colour
+        out[-1, -1] ^= 1  # never wholly right, so that there is a PSNR
         return out
 
 
 def test_hints_where_it_is_furthest_off_help_more(photos: Photos) -> None:
-    curves = guided.measure_hints(Obedient(), photos, [1, 3], SIZE, quiet=True)
+    curves, exact = guided.measure_hints(Obedient(), photos, [1, 3], SIZE, quiet=True)
+    assert exact == 0
     assert tuple(curves) == guided.PLACES and list(curves["random"]) == [0, 1, 3]
     assert curves["random"][0] == curves["furthest off"][0]
     assert curves["furthest off"][1] > curves["furthest off"][0] + 1.0
@@ -64,6 +67,30 @@ def test_places_depend_on_the_name_alone_and_colours_on_the_photo(photos: Photos
         row, column = int(hint.y), int(hint.x)
         patch = truth[max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4].reshape(-1, 3)
         assert patch.min(0).min() - 30 <= min(hint.colour) and max(hint.colour) <= patch.max(0).max() + 30
+
+
+def test_a_photo_that_comes_out_exact_is_counted_and_in_no_mean(photos: Photos) -> None:
+    first = photos.image(0)
+
+    class Exact(Obedient):
+        def __call__(self, image: np.ndarray, hints: Sequence[Hint] | None = None) -> np.ndarray:
+            return image if hints and (image == first).all() else super().__call__(image, hints)
+
+    curves, exact = guided.measure_hints(Exact(), photos, [1, 3], SIZE, quiet=True)
+    others, _ = guided.measure_hints(Obedient(), photos.pick(np.array([1, 2])), [1, 3], SIZE, quiet=True)
+    assert (curves, exact) == (others, 1)
+
+
+def test_where_all_come_out_exact_there_is_no_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, photos: Photos
+) -> None:
+    monkeypatch.setattr(guided.metrics, "psnr", lambda *_: math.inf)
+    words = [str(MODELS / "tiny.tflite"), "--data", photos.source, "--counts", "1", "--size", "32"]
+    assert guided.main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.endswith("| 1 | – | – |\n\n3 of 3 photos came out equal to the truth: left out.\n")
+    written = (tmp_path / "out" / "hints.json").read_text()
+    read = json.loads(written, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert read["random"]["1"] is None and read["left_out"] == 3
 
 
 def test_a_photo_that_becomes_unreadable_is_named(photos: Photos) -> None:
@@ -104,7 +131,8 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.Captur
     printed = capsys.readouterr().out
     assert (out / "hints.md").read_text() == printed and "| hints | random, dB | furthest off, dB |" in printed
     curves = json.loads((out / "hints.json").read_text())
-    assert set(curves) == set(guided.PLACES) and list(curves["random"]) == ["0", "1", "2"]
+    assert curves.pop("left_out") == 0 and set(curves) == set(guided.PLACES)
+    assert list(curves["random"]) == ["0", "1", "2"]
     assert f"{curves['random']['2']:.2f} (" in printed
     with Image.open(out / "hints.png") as drawing:
         assert drawing.width > 300
