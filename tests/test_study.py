@@ -61,6 +61,35 @@ def test_an_evaluation_of_earlier_weights_is_no_result(tmp_path: Path) -> None:
     assert "metrics" not in record(entry, work, run, photos=16, batch=4, failure=None)
 
 
+@pytest.mark.parametrize(("plan", "told"), [
+    ({"epochs": 3, "steps_per_epoch": None}, 4), ({"epochs": 3, "steps_per_epoch": None, "budget": 6}, 6),
+    ({"epochs": 20, "steps_per_epoch": 9, "budget": 40.5}, 20), ({"epochs": 2, "steps_per_epoch": 9}, 4),
+])  # fmt: skip
+def test_no_row_has_come_further_than_planned(tmp_path: Path, plan: dict[str, Any], told: int) -> None:
+    (entry,) = entries(["dcgan"], [])
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-00000030"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "progress.json").write_text('{"epoch": 4, "total_steps": 30, "seconds": 0.0, "rows": []}')
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    found = record(entry, tmp_path, tmp_path / "run", photos=16, batch=4, failure=None)
+    assert (found["epochs"], found["planned_epochs"]) == (4, told)
+
+
+def test_rows_not_named_any_more_are_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Study, "_try", lambda *_: "no")
+    monkeypatch.setattr(Steps, "run", lambda *_: 0.0)
+    (tmp_path / "comparison.md").touch()  # which the report would write
+    rows = [{"name": name, "failure": None} for name in ("unet", "b", "a")]
+    (tmp_path / "results.json").write_text(json.dumps({"rows": rows}))
+    told = f"not named this time, and so not on the page: a, b; their files stay in {tmp_path}\n"
+    assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 1
+    assert told in capsys.readouterr().err
+    assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 1
+    assert "not named" not in capsys.readouterr().err
+
+
 def test_a_row_without_its_sets_keeps_what_was_known_of_it(tmp_path: Path) -> None:
     checkpoint = tmp_path / "runs" / "cyclegan" / "checkpoints" / "step-00000030"
     checkpoint.mkdir(parents=True)

@@ -123,7 +123,7 @@ class Trainer:
         arguments = parse([one for one in arguments if one != "--resume"])
         run, options = arguments.out, arguments.config.train
         run.mkdir(parents=True, exist_ok=True)
-        (run / "config.json").write_text("{}")
+        save_config(arguments.config, run / "config.json")
         each = options.steps_per_epoch or 10
         if run.name == "trial":
             rate = arguments.config.data.batch / self.pace
@@ -226,6 +226,24 @@ def test_a_row_goes_on_as_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             check_begun(entry, **begun, common=common, budget=Budget(passes=3))
         with pytest.raises(InputError, match="--val-share: cannot change on --resume"):
             check_begun(entry, **begun, common=[*common, "--val-share", "0.3"], budget=Budget(minutes=10))
+
+
+@pytest.mark.parametrize(("kind", "flag"), [("passes", "--passes"), ("minutes", "--minutes")])
+def test_a_budget_may_grow_but_not_shrink(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, flag: str
+) -> None:
+    Trainer(monkeypatch, pace=0.5)
+    (entry,) = entries(["mobile"], [])
+    work, run = tmp_path / "work", tmp_path / "run"
+    for amount in (3, 4, 4):
+        check_begun(entry, work, run, None, [], Budget(**{kind: amount}))
+        train(entry, Steps(work), run, None, [], Budget(**{kind: amount}))
+        with pytest.raises(InputError, match=f"{flag}: cannot become fewer .* Give {amount} or more, or name another"):
+            check_begun(entry, work, run, None, [], Budget(**{kind: amount - 1}))
+    plan = json.loads((work / "plan.json").read_text())
+    del plan["budget"]  # as earlier versions wrote it
+    (work / "plan.json").write_text(json.dumps(plan))
+    check_begun(entry, work, run, None, [], Budget(**{kind: 4}))
 
 
 def test_too_few_passes_are_told_of(

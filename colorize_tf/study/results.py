@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from colorize_tf.study.plan import Entry
-from colorize_tf.study.training import trained
+from colorize_tf.study.training import planned, trained
 from colorize_tf.summary import read_json, statistic
 
 __all__ = ["COLOURFUL", "RULE", "best", "record"]
@@ -35,7 +35,9 @@ def record(entry: Entry, folder: Path, run: Path, photos: int, batch: int, failu
     if now is not None:
         seen = now.steps * batch
         found |= {"minutes": now.seconds / 60, "steps": now.steps, "epochs": now.epochs, "passes": seen / photos}
-        found |= {"planned_epochs": (_json(folder / "plan.json") or {}).get("epochs")}
+        plan = planned(folder)
+        ahead = max(plan.epochs, int(plan.least) if plan.by_passes else 0) if plan else 0
+        found |= {"planned_epochs": max(ahead, now.epochs)}  # minutes left over become epochs beyond the plan
         found |= {"images_per_second": seen / now.seconds if now.seconds else None}
         rows = _json(now.checkpoint / "progress.json")["rows"]
         ends = rows[-1] if rows else {}

@@ -79,6 +79,9 @@ class Study:
         """Trains, judges and exports row by row, then compares; 1 if no row could be judged."""
         out = self.settings.out
         out.mkdir(parents=True, exist_ok=True)
+        if unnamed := set(self._on_record()) - {entry.name for entry in self.rows}:
+            names = ", ".join(sorted(unnamed))
+            print(f"not named this time, and so not on the page: {names}; their files stay in {out}", file=sys.stderr)
         for number, entry in enumerate(self.rows, start=1):
             if sys.stderr.isatty():
                 print(f"{entry.name} ({number} of {len(self.rows)})", file=sys.stderr)

@@ -8,7 +8,7 @@ import math
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from colorize_tf.atomic import write_text
@@ -18,7 +18,7 @@ from colorize_tf.study.plan import EPOCHS, NEVER, Entry, left_out, phases, train
 from colorize_tf.study.steps import StepFailed, Steps, commit
 from colorize_tf.summary import read_json
 
-__all__ = ["Budget", "Trained", "check_begun", "train", "trained"]
+__all__ = ["Budget", "Trained", "check_begun", "planned", "train", "trained"]
 
 TRAIN = "colorize_tf.train"
 PLAN = "plan.json"
@@ -39,6 +39,11 @@ class Budget:
         if not 0 < (self.minutes or self.passes or 0) < math.inf:
             raise InputError("--minutes, --passes", "must be above 0 and finite", self.minutes or self.passes)
 
+    @property
+    def amount(self) -> float:
+        """The minutes or the passes."""
+        return self.minutes or self.passes or 0
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -52,10 +57,20 @@ class Trained:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a row's epochs are cut; made once, for it cannot change when a run goes on."""
+    """How a row's epochs are cut; made once, for it cannot change when a run goes on. Its budget may grow."""
 
     epochs: int
     steps_per_epoch: int | None  # None: as many as there are photos for
+    budget: float = 0.0  # minutes or passes, the most so far
+
+    @property
+    def by_passes(self) -> bool:
+        return self.steps_per_epoch is None
+
+    @property
+    def least(self) -> float:
+        """The smallest budget that it can go on with."""
+        return max(self.budget, self.epochs) if self.by_passes else self.budget
 
 
 def trained(run: Path) -> Trained | None:
@@ -70,13 +85,17 @@ def trained(run: Path) -> Trained | None:
 
 def check_begun(entry: Entry, folder: Path, run: Path, data: str | None, common: Sequence[str], budget: Budget) -> None:
     """Raises an InputError unless a row can go on as it began, with the same options and the same kind of budget."""
-    plan = _planned(folder)
+    plan = planned(folder)
     if plan is None:
         return
-    if (plan.steps_per_epoch is None) != (budget.minutes is None):  # epochs cut by minutes are no passes
-        began = "passes" if plan.steps_per_epoch is None else "minutes"
+    if plan.by_passes != (budget.minutes is None):  # epochs cut by minutes are no passes
+        began = "passes" if plan.by_passes else "minutes"
         rule = "a study goes on with the one that it began with"
         raise InputError("--minutes, --passes", rule, f"{folder} began with {began}", "Name another --out.")
+    if budget.amount < plan.least:  # phases are cut for those, and they may have been used
+        flag = "--passes" if plan.by_passes else "--minutes"
+        remedy = f"Give {plan.least:g} or more, or name another --out."
+        raise InputError(flag, f"cannot become fewer than those that {folder} was planned for", budget.amount, remedy)
     if (run / "config.json").is_file():
         parse([*_command(entry, run, data, common, plan), "--resume"])
 
@@ -84,6 +103,8 @@ def check_begun(entry: Entry, folder: Path, run: Path, data: str | None, common:
 def train(entry: Entry, steps: Steps, run: Path, data: str | None, common: Sequence[str], budget: Budget) -> None:
     """Trains a row until its budget is used up, going on where it stood; StepFailed if a training fails."""
     plan = _plan(entry, steps, data, common, budget)
+    if budget.amount > plan.budget:
+        _write(replace(plan, budget=budget.amount), steps.record.parent)
     if told := left_out(entry, plan.epochs):
         print(f"{entry.name}: {told}", file=sys.stderr)
     command = _command(entry, run, data, common, plan)
@@ -123,10 +144,10 @@ def _left(run: Path, budget: Budget) -> float:
 def _plan(entry: Entry, steps: Steps, data: str | None, common: Sequence[str], budget: Budget) -> Plan:
     """How to cut the budget into epochs: as decided before, else by the pace of a trial."""
     folder = steps.record.parent
-    if plan := _planned(folder):
+    if plan := planned(folder):
         return plan
     if budget.passes is not None:
-        plan = Plan(budget.passes, None)
+        plan = Plan(budget.passes, None, budget.amount)
     else:
         trial = folder / "trial"
         shutil.rmtree(trial, ignore_errors=True)
@@ -142,17 +163,21 @@ def _plan(entry: Entry, steps: Steps, data: str | None, common: Sequence[str], b
             pace = float(list(csv.DictReader(file))[-1]["images_per_second"])
         shutil.rmtree(trial)
         batch = parse(command).config.data.batch
-        plan = Plan(EPOCHS, max(1, round(60 * (budget.minutes or 0.0) * pace / batch / EPOCHS)))
-    write_text(folder / PLAN, json.dumps(asdict(plan)) + "\n")
+        plan = Plan(EPOCHS, max(1, round(60 * budget.amount * pace / batch / EPOCHS)), budget.amount)
+    _write(plan, folder)
     return plan
+
+
+def _write(plan: Plan, folder: Path) -> None:
+    write_text(folder / PLAN, json.dumps(asdict(plan)) + "\n")
 
 
 def _command(entry: Entry, run: Path, data: str | None, common: Sequence[str], plan: Plan) -> list[str]:
     """The arguments of `train` that a plan makes of a row's, all but those that may change on the way."""
-    cut = [] if plan.steps_per_epoch is None else ["--steps-per-epoch", str(plan.steps_per_epoch)]
+    cut = [] if plan.by_passes else ["--steps-per-epoch", str(plan.steps_per_epoch)]
     return train_command(entry, run, data, [*common, *cut, *phases(entry, plan.epochs)])
 
 
-def _planned(folder: Path) -> Plan | None:
+def planned(folder: Path) -> Plan | None:
     """What was decided for the row of this folder, if anything was."""
     return Plan(**read_json(folder / PLAN)) if (folder / PLAN).is_file() else None
