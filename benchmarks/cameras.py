@@ -22,7 +22,7 @@ from colorize_tf import metrics
 from colorize_tf.colorspace import luma_to_gray, rgb8_to_lab
 from colorize_tf.config import DataConfig
 from colorize_tf.datasets import open_source
-from colorize_tf.errors import command_line
+from colorize_tf.errors import InputError, command_line
 from colorize_tf.guided import open_colorizer
 from colorize_tf.judging import Case, Image8, Painter, squashed
 from colorize_tf.quiet import load_tensorflow
@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     load_tensorflow()
     photos = open_splits(DataConfig(data=given.data))[given.split] if given.split else open_source(given.data)
+    if photos.count == 0:
+        raise InputError("--split", f"must be a part that has photos of {given.data}", given.split, "Name another.")
     for run in given.runs:
         paint = open_colorizer(run)
         found: dict[str, list[list[float]]] = {camera: [] for camera in CAMERAS}

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from colorize_tf.config import TrainConfig
+from colorize_tf.errors import InputError
 from colorize_tf.models import build
 
 
@@ -54,3 +56,29 @@ def test_a_photo_equal_to_the_truth_has_no_psnr_by_any_camera(benchmarks: Callab
     assert first == "run, 2 photos at 256×256; 1 equal to the truth, left out of PSNR"
     assert as_it_is == "| as it is | 20.00 | 30.0 | 5.00 | 1.00 | +0.0 ± 0.0 | +0.0 ± 0.0 |"
     assert flat.startswith("| flat | 19.00 | 30.0 |")
+
+
+def test_a_step_is_timed_in_the_phase_that_is_named(benchmarks: Callable[[str], ModuleType]) -> None:
+    enter = benchmarks("real_data_step").enter
+    model = build("pix2pix-lab", size=32, base_width=2)
+    model.compile()
+    for length in (2, 100):  # the preset gets to the last phase, and it does not
+        for phase, entered in ((None, "l1"), ("gan", "gan"), ("warmup", "warmup"), ("l1", "l1")):
+            enter(model, TrainConfig(epochs=4, pretrain_epochs=length, warmup_epochs=1), phase)
+            assert model.phase == entered
+    with pytest.raises(InputError, match="--phase: unknown name"):
+        enter(model, TrainConfig(), "gam")
+
+
+@pytest.mark.parametrize(("benchmark", "words", "told"), [
+    ("real_data_step", ["--rounds", "0"], "--rounds: must be at least 1"),
+    ("real_data_step", ["--presets", "nope"], "--presets: unknown name. Received: nope"),
+    ("cameras", ["run", "--data", "synthetic:3", "--split", "val"], "--split: must be a part that has photos"),
+])  # fmt: skip
+def test_nothing_to_measure_is_one_line(
+    benchmarks: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str], benchmark: str, words: list[str],
+    told: str,
+) -> None:  # fmt: skip
+    assert benchmarks(benchmark).main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {told}") and error.count("\n") == 1
