@@ -29,6 +29,7 @@ from colorize_tf.datasets.readable import readable
 from colorize_tf.edge import Colorizer, Hint
 from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
+from colorize_tf.family import LARGEST
 from colorize_tf.judging import squashed
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.parsing import Parser
@@ -185,8 +186,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     if min(given.counts) < 1 or max(given.counts) > 1000:
         raise InputError("--counts", "must be in 1..1000", given.counts)
-    if given.size < SMALLEST:
-        raise InputError("--size", f"must be at least {SMALLEST}", given.size)
+    if not SMALLEST <= given.size <= LARGEST:
+        raise InputError("--size", f"must be in {SMALLEST}..{LARGEST}", given.size)
     if given.limit is not None and given.limit < 1:
         raise InputError("--limit", "must be at least 1", given.limit)
     if given.out is not None:

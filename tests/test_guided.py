@@ -115,7 +115,7 @@ def test_a_model_without_hints_and_a_wrong_count_are_one_clear_error(
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [["--size", "0"], ["--limit", "0"], ["--counts", "1001"]])
+@pytest.mark.parametrize("words", [["--size", "0"], ["--size", "100000"], ["--limit", "0"], ["--counts", "1001"]])
 def test_numbers_that_make_no_sense_are_one_clear_error(
     words: list[str], capsys: pytest.CaptureFixture[str], photos: Photos
 ) -> None:
