@@ -107,18 +107,29 @@ def _anywhere(name: str, size: int) -> Choice:
 
 
 def _furthest_off(truth: Image8) -> Choice:
-    """The middle of the patch whose mean distance from the true ab is largest, of those that no hint covers yet."""
+    """The middle of the patch whose mean distance from the true ab is largest, of those that no hint covers yet.
+
+    Where hints cover all of the picture, it is the largest of those that have none in their very middle.
+    """
     true_ab = rgb_to_lab(truth.astype(np.float32) / 255)[..., 1:]
 
     def choose(rgb: Image8, places: Sequence[Place]) -> Place:
         distance = np.linalg.norm(rgb_to_lab(rgb.astype(np.float32) / 255)[..., 1:] - true_ab, axis=-1)
-        smooth = patch_means(distance)
-        for row, column in places:
-            smooth[max(row - PATCH, 0) : row + PATCH + 1, max(column - PATCH, 0) : column + PATCH + 1] = -1.0
-        row, column = divmod(int(smooth.argmax()), smooth.shape[1])
+        taken = _around(places, PATCH, distance.shape)
+        if taken.all():
+            taken = _around(places, 0, distance.shape)
+        row, column = divmod(int(np.where(taken, -1.0, patch_means(distance)).argmax()), distance.shape[1])
         return row, column
 
     return choose
+
+
+def _around(places: Sequence[Place], reach: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which pixels of a picture lie in the squares that reach so far from places."""
+    found = np.zeros(shape, bool)
+    for row, column in places:
+        found[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] = True
+    return found
 
 
 def patch_means(values: NDArray[np.float32]) -> NDArray[np.float32]:

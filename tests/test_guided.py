@@ -69,6 +69,13 @@ def test_places_depend_on_the_name_alone_and_colours_on_the_photo(photos: Photos
         assert patch.min(0).min() - 30 <= min(hint.colour) and max(hint.colour) <= patch.max(0).max() + 30
 
 
+def test_no_two_hints_lie_at_one_place_even_where_they_cover_the_picture(photos: Photos) -> None:
+    told = Obedient()
+    guided.measure_hints(told, photos.pick(np.array([0])), [60], 32, quiet=True)
+    places = {(hint.x, hint.y) for hint in told.told[-1]}
+    assert len(places) == 60 and {(x // 16, y // 16) for x, y in places} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
 def test_a_photo_that_comes_out_exact_is_counted_and_in_no_mean(photos: Photos) -> None:
     first = photos.image(0)
 
