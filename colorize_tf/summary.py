@@ -84,7 +84,7 @@ COLUMNS: Mapping[str, Column] = {
 
 @dataclass(frozen=True)
 class Statistic:
-    """Mean with its bootstrap interval, and median, of the `count` finite values."""
+    """Mean with its bootstrap interval, NaN for fewer than two, and median, of the `count` finite values."""
 
     mean: float
     low: float
@@ -131,6 +131,8 @@ def statistic(values: Sequence[float], *, seed: int = 0) -> Statistic:
     finite = np.array([value for value in values if math.isfinite(value)], np.float64)
     if finite.size == 0:
         return Statistic(math.nan, math.nan, math.nan, math.nan, 0)
+    if finite.size == 1:  # all resamples are the same: how far others would be from it, it cannot tell
+        return Statistic(float(finite[0]), math.nan, math.nan, float(finite[0]), 1)
     random = np.random.default_rng(seed)
     means = [finite[random.integers(0, finite.size, finite.size)].mean() for _ in range(RESAMPLES)]
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])

@@ -84,7 +84,9 @@ def translation_table(found: Mapping[str, list[Translation]], heading: str) -> s
     for name, ways in found.items():
         for one in ways:
             distances = (_shown(distance) for distance in (one.frechet, one.untouched))
-            cycle = f"{one.cycle.mean:.4f} [{one.cycle.low:.4f}, {one.cycle.high:.4f}]"
+            cycle = f"{one.cycle.mean:.4f}"
+            if one.cycle.count > 1:
+                cycle += f" [{one.cycle.low:.4f}, {one.cycle.high:.4f}]"
             cells = (name.replace("|", "\\|"), one.way, str(one.pictures), *distances, cycle, f"{one.diversity:.2f}")
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

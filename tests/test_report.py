@@ -136,6 +136,12 @@ def test_what_was_not_finite_is_a_dash() -> None:
     assert table is not None and [list(row[-2:]) for row in table.rows] == [["–", "–"], ["–", "–"]]
 
 
+def test_one_photo_has_no_interval() -> None:
+    one = {"mean": 20.0, "low": None, "high": None, "median": 20.0, "count": 1}
+    row = {**ROW, "metrics": dict.fromkeys(KEYS, one), "gain": {**one, "mean": 1.5}}
+    assert quality({**STUDY, "rows": [row]}).rows[1][1:4] == ["20.00", "+1.50", "20.000"]
+
+
 def test_curves_begin_where_training_began() -> None:
     history = [
         {"seconds": "60", "val_psnr": "20"},

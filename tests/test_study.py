@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -34,6 +35,8 @@ def test_the_best_is_lively_and_better_than_gray() -> None:
     good, better = judged("good", 0.1, 20.0, 9.0), judged("better", 0.1, 20.0, 8.0)
     assert best([timid, wrong, good, better, {"name": "failed"}]) == "better"
     assert best([timid, wrong]) is None
+    assert best([judged("of one photo", math.nan, 20.0, 1.0), good]) == "good"
+    assert best([{**judged("read again", 0.0, 20.0, 1.0), "gain": {"low": None}}, good]) == "good"
     assert best([judged("a", 0.1, 20.0, None, gap=9.0), judged("b", 0.1, 20.0, None, gap=8.0)]) == "b"
 
 

@@ -56,15 +56,25 @@ def test_one_summary_for_each_colorizer_in_order() -> None:
 
 
 def test_table_row() -> None:
-    row = markdown_table(summarize([ROW])).splitlines()[-1]
+    row = markdown_table(summarize([ROW, ROW])).splitlines()[-1]
     cells = "20.00 [20.00, 20.00] | 0.900 | 30.0 | 10.0 | 12.50 [12.50, 12.50] | 45.0 | 91.00 | 15.00 | 1.25 | 7.0"
     assert row == f"| mine | {cells} |"
+
+
+def test_one_photo_has_no_interval() -> None:
+    result = statistic([3.0, math.inf])
+    assert (result.mean, result.median, result.count) == (3.0, 3.0, 1)
+    assert math.isnan(result.low) and math.isnan(result.high)
+    summaries = summarize([ROW])
+    assert "| 20.00 | 0.900 |" in markdown_table(summaries)
+    read = json.loads(json_text({"summaries": summaries}))["summaries"][0]["statistics"]["psnr"]
+    assert (read["mean"], read["low"], read["high"]) == (20.0, None, None)
 
 
 def test_what_a_network_judged_has_a_column_of_its_own_name() -> None:
     judged = replace(ROW, lpips=0.25)
     distances = {"mine": Distance(12.0, 10.0, 14.0, 400), "gray": Distance(30.0, math.nan, math.nan, 4)}
-    summaries = summarize([judged, replace(judged, colorizer="gray")], distances)
+    summaries = summarize([judged, judged, replace(judged, colorizer="gray")], distances)
     heading, _, mine, gray = markdown_table(summaries, {"frechet": "Fréchet some-net ↓"}).splitlines()
     assert heading.split(" | ")[-3:] == ["LPIPS ↓", "ms", "Fréchet some-net ↓ |"]
     assert mine.endswith("| 0.2500 [0.2500, 0.2500] | 7.0 | 12.00 [10.00, 14.00] |")

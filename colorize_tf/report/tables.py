@@ -211,7 +211,9 @@ def _mean(found: Record, digits: int, *, interval: bool = False, sign: bool = Fa
         return NONE
     plus = "+" if sign else ""
     text = f"{found['mean']:{plus}.{digits}f}"
-    return f"{text} [{found['low']:{plus}.{digits}f}, {found['high']:{plus}.{digits}f}]" if interval else text
+    if not interval or found["low"] is None:  # of one photo
+        return text
+    return f"{text} [{found['low']:{plus}.{digits}f}, {found['high']:{plus}.{digits}f}]"
 
 
 def _distance(found: Record | None) -> str:

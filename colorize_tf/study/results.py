@@ -63,7 +63,8 @@ def best(records: Sequence[Mapping[str, Any]]) -> str | None:
     fit = [
         one
         for one in records
-        if "metrics" in one and one["gain"]["low"] > 0 and one["metrics"]["colourfulness"]["mean"] >= COLOURFUL
+        # Of one photo there is no interval: NaN, or None where it was read from a file.
+        if "metrics" in one and (one["gain"]["low"] or 0) > 0 and one["metrics"]["colourfulness"]["mean"] >= COLOURFUL
     ]
     if not fit:
         return None
