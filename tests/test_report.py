@@ -144,9 +144,9 @@ def test_one_photo_has_no_interval() -> None:
 
 def test_curves_begin_where_training_began() -> None:
     history = [
-        {"seconds": "60", "val_psnr": "20"},
-        {"seconds": "60", "val_psnr": ""},
-        {"seconds": "60", "val_psnr": "21"},
+        {"seconds": 60.0, "val_psnr": 20.0},
+        {"seconds": 60.0},
+        {"seconds": 60.0, "val_psnr": 21.0},
     ]
     svg = curves({"net": history, "new": []}, "val_psnr", "PSNR")
     assert svg is not None and svg.startswith("<svg") and svg == curves({"net": history}, "val_psnr", "PSNR")
@@ -161,7 +161,9 @@ def folder(tmp_path: Path) -> Path:
     noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     for place in (tmp_path / "sheet" / "sheet.png", tmp_path / "runs" / "net" / "curves.png"):
         Image.fromarray(noise).save(place)
-    (tmp_path / "runs" / "net" / "history.csv").write_text("seconds,val_psnr,val_psnr_gray\n60,20,19\n60,21,19\n")
+    (tmp_path / "runs" / "net" / "history.csv").write_text(
+        "phase,seconds,val_psnr,val_psnr_gray\nl1,60,20,19\nl1,60,,\n"
+    )
     return tmp_path
 
 
@@ -193,6 +195,7 @@ def test_the_page_shows_the_last_translations(folder: Path) -> None:
 
 @pytest.mark.parametrize("content", [
     "{", "[]", '{"rows": 3}', "\x00\xff", '{"rows": [{"name": "a"}]}', '{"rows": [], "minutes": 1}', '{"rows": [1]}',
+    json.dumps({**STUDY, "rows": [{**ROW, "gain": {**statistic(1.5), "mean": "a"}}]}),
 ])  # fmt: skip
 def test_damaged_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str) -> None:
     (tmp_path / "results.json").write_text(content, encoding="latin-1")
@@ -200,6 +203,22 @@ def test_damaged_results_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     error = capsys.readouterr().err
     assert error.startswith(f"error: {tmp_path / 'results.json'}: ") and error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("runs/net/history.csv", b"seconds,val_psnr\n60,20\n60,2x\n"), ("runs/net/history.csv", b"seconds\n\xff\n"),
+    ("runs/net/history.csv", b"epoch,val_psnr\n1,20\n"), ("runs/net/history.csv", b"seconds\n60,20\n"),
+    ("sheet/sheet.png", b"junk"), ("sheet/sheet.png", None), ("runs/net/curves.png", b""),
+])  # fmt: skip
+def test_a_damaged_file_is_named_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None
+) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:200] if content is None else content)  # half a picture
+    assert main([str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: must be ") and error.count("\n") == 1
+    assert not (folder / "comparison.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,22 @@ def test_damaged_results_are_one_line_before_anything_is_done(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(("name", "content"), [
+    ("work/unet/plan.json", '{"x": 1}'), ("work/unet/plan.json", "[]"), ("work/unet/steps.json", "[1]"),
+    ("work/unet/plan.json", '{"epochs": "3", "steps_per_epoch": null}'), ("work/unet/steps.json", '{"train": 3}'),
+    ("runs/unet/checkpoints/step-00000001/progress.json", '{"epoch": 1}'),
+])  # fmt: skip
+def test_a_damaged_file_is_named_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: must ") and error.count("\n") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_who_ends_its_terminal_stops_a_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals

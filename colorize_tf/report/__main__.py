@@ -106,10 +106,13 @@ def _training(folder: Path, row: Mapping[str, Any]) -> str:
 
 def _picture(path: Path, kind: str, text: str) -> str:
     """A picture file as an element with its bytes inside."""
-    with Image.open(path) as image:
-        buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, kind, quality=SHEET_QUALITY, optimize=True)
-        width, height = image.size
+    buffer = io.BytesIO()
+    try:
+        with Image.open(path) as image:
+            image.convert("RGB").save(buffer, kind, quality=SHEET_QUALITY, optimize=True)
+            width, height = image.size
+    except (OSError, SyntaxError, ValueError) as error:  # as Pillow has them for junk, and for half a file
+        raise InputError(str(path), "must be a picture", str(error), "Remove it.") from None
     data = base64.b64encode(buffer.getvalue()).decode()
     source = f"data:image/{kind.lower()};base64,{data}"
     return f'<img alt="{html.escape(text)}" width="{width}" height="{height}" src="{source}">'
@@ -140,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(str(results), "must hold the results of a study", study)
     try:
         written = {"comparison.md": markdown(study), "comparison.html": page(folder, study)}
-    except (KeyError, TypeError, AttributeError) as error:  # of another version, or changed by hand
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # of another version, or changed by hand
         rule = "must hold the results of a study, all of them"
         raise InputError(str(results), rule, f"{type(error).__name__} {error}") from None
     for name, text in written.items():

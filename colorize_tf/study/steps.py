@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from colorize_tf.atomic import write_text
-from colorize_tf.errors import shorten
+from colorize_tf.errors import InputError, shorten
 from colorize_tf.summary import read_json
 
 __all__ = ["StepFailed", "Steps", "commit"]
@@ -29,6 +29,8 @@ class Steps:
         folder.mkdir(parents=True, exist_ok=True)
         self.record, self.log = folder / "steps.json", folder / "log.txt"
         self.steps: dict[str, Any] = read_json(self.record) if self.record.is_file() else {}
+        if not isinstance(self.steps, dict) or not all(map(_is_step, self.steps.values())):
+            raise InputError(str(self.record), "must hold the steps of a row", self.steps, "Remove it.")
 
     def done(self, name: str, command: Sequence[str], of: int = 0) -> bool:
         """Whether this step was done by this very command, with what `of` (a number of training steps) says."""
@@ -66,6 +68,10 @@ class Steps:
         if code:
             raise StepFailed(_reason(self.log.read_bytes()[start:].decode("utf-8", "replace"), code))
         return time.monotonic() - began
+
+
+def _is_step(step: object) -> bool:
+    return isinstance(step, dict) and "command" in step
 
 
 def commit() -> str | None:

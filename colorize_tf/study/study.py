@@ -61,8 +61,11 @@ class Study:
             if self._absent(entry) is not None:
                 continue
             config, settings = parse(self._command(entry)).config, self.settings
-            folders = self._folder(entry), self._run(entry)
-            check_begun(entry, *folders, self._data(entry), settings.common, settings.budget)
+            folder, run = self._folder(entry), self._run(entry)
+            check_begun(entry, folder, run, self._data(entry), settings.common, settings.budget)
+            if folder.is_dir():
+                Steps(folder)
+            trained(run)  # read like the steps, to find what is damaged
             if not entry.two_sets:
                 self.size = max(self.size, config.model.size)
                 data = config.data

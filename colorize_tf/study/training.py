@@ -79,8 +79,11 @@ def trained(run: Path) -> Trained | None:
     if newest is None:
         return None
     progress = read_json(newest)
-    seconds = sum(row["seconds"] for row in progress["rows"]) + progress["seconds"]
-    return Trained(progress["epoch"], progress["total_steps"], seconds, newest.parent)
+    try:
+        seconds = sum(row["seconds"] for row in progress["rows"]) + progress["seconds"]
+        return Trained(progress["epoch"], progress["total_steps"], seconds, newest.parent)
+    except (KeyError, TypeError) as error:
+        raise InputError(str(newest), "must say how far a training is", f"{type(error).__name__} {error}") from None
 
 
 def check_begun(entry: Entry, folder: Path, run: Path, data: str | None, common: Sequence[str], budget: Budget) -> None:
@@ -180,4 +183,15 @@ def _command(entry: Entry, run: Path, data: str | None, common: Sequence[str], p
 
 def planned(folder: Path) -> Plan | None:
     """What was decided for the row of this folder, if anything was."""
-    return Plan(**read_json(folder / PLAN)) if (folder / PLAN).is_file() else None
+    path = folder / PLAN
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    try:
+        plan = Plan(**content)
+        right = plan.epochs >= 1 and (plan.steps_per_epoch is None or plan.steps_per_epoch >= 1) and plan.budget >= 0
+    except TypeError:  # other keys, or other than numbers
+        right = False
+    if not right:
+        raise InputError(str(path), "must be how the epochs of a row are cut", content, "Name another --out.")
+    return plan
