@@ -44,9 +44,10 @@ RESULT = "evaluation.json"
 def table(summaries: Sequence[Summary], size: int, titles: Mapping[str, str] | None = None) -> str:
     """Summaries -> Markdown: what was measured in one line, then the table."""
     first = summaries[0]
+    jackknife = "; of the Fréchet distance by jackknife" if any(s.frechet for s in summaries) else ""
     lines = [
         f"{first.photos} photos at {size}×{size}, colourfulness of the truth {first.true_colourfulness:.1f}.",
-        "Means, with 95 % bootstrap intervals in brackets.",
+        f"Means, with 95 % bootstrap intervals in brackets{jackknife}.",
     ]
     lines += [f"{s.colorizer}: {s.identical} equal to the truth, left out of PSNR." for s in summaries if s.identical]
     return "\n".join([" ".join(lines), "", markdown_table(summaries, titles)])

@@ -194,6 +194,7 @@ def test_command_compares_runs_and_writes_everything(
     assert [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")] == [
         "colorizer", "gray", "rgb (raw)", "rgb", "lab",
     ]  # fmt: skip
+    assert "Means, with 95 % bootstrap intervals in brackets.\n" in table
     assert (out / "table.md").read_text() == table
     rows = list(csv.DictReader((out / "rows.csv").read_text().splitlines()))
     report = json.loads((out / "evaluation.json").read_text())
@@ -334,6 +335,7 @@ def test_files_of_networks_add_their_measures(
     options = ["--data", f"folder:{photo_folder}", "--limit", "3", "--size", "32", "--out", str(out)]
     assert main([str(runs["lab"]), *judges, *options]) == 0
     shown = capsys.readouterr().out
+    assert "Means, with 95 % bootstrap intervals in brackets; of the Fréchet distance by jackknife.\n" in shown
     assert "lpips-vgg-conv1-1 ↓" in shown and "Fréchet mobilenet-v1-0.125-dw13 ↓" in shown
     result = json.loads((out / "evaluation.json").read_text())
     assert result["protocol"]["frechet"] == "Fréchet mobilenet-v1-0.125-dw13"
