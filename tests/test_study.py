@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from colorize_tf.datasets import Photos, Unpaired
+from colorize_tf.errors import InputError
 from colorize_tf.splits import open_splits
 from colorize_tf.study.__main__ import main
 from colorize_tf.study.plan import entries
@@ -76,6 +77,19 @@ def test_no_row_has_come_further_than_planned(tmp_path: Path, plan: dict[str, An
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     found = record(entry, tmp_path, tmp_path / "run", photos=16, batch=4, failure=None)
     assert (found["epochs"], found["planned_epochs"]) == (4, told)
+
+
+def test_the_page_is_written_where_no_row_has_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = []
+    monkeypatch.setattr(Study, "_try", lambda *_: "no")
+    monkeypatch.setattr(Steps, "run", lambda self, *_: logs.append(self.log) or 0.0)
+    for name in ("log.txt", "steps.json"):  # which are names of rows as well
+        (tmp_path / "work" / name).mkdir(parents=True)
+    (tmp_path / "comparison.md").touch()  # which the report would write
+    assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 1
+    (log,) = logs
+    with pytest.raises(InputError, match="--row: must be named by"):
+        entries([], [f"{log.parent.name}=unet"])
 
 
 def test_rows_not_named_any_more_are_told_of(

@@ -95,7 +95,7 @@ class Study:
         records = self._collect(command, {})
         self._sheet([entry for entry, one in zip(self.rows, records, strict=True) if "metrics" in one])
         try:
-            Steps(out / "work").run("colorize_tf.report", [str(out)])
+            Steps(out / "work" / ".report").run("colorize_tf.report", [str(out)])
         except StepFailed as error:
             raise RunError(f"the page could not be written: {error}") from None
         print((out / "comparison.md").read_text(encoding="utf-8").rstrip())
