@@ -209,7 +209,9 @@ def _painters(colorizers: Mapping[str, RunColorizer | TfliteColorizer], *, raw: 
     painters: dict[str, Painter] = {}
     for name, colorizer in colorizers.items():
         if raw and isinstance(colorizer, RunColorizer) and colorizer.paints:
-            painters[f"{name} (raw)"] = colorizer.raw
+            if (drawn := f"{name} (raw)") in colorizers:
+                raise InputError("--names", f"must not be what the raw row of {name} is called", drawn)
+            painters[drawn] = colorizer.raw
         painters[name] = colorizer
     return painters
 

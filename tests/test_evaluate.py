@@ -214,6 +214,16 @@ def test_command_compares_runs_and_writes_everything(
     assert again == {name: summary["statistics"]["ab_error"] for name, summary in by_name.items()}
 
 
+def test_no_run_is_called_as_the_raw_row_of_another(
+    runs: dict[str, Path], photo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(runs["rgb"]), str(runs["lab"]), "--data", f"folder:{photo_folder}", "--limit", "2"]
+    assert main([*given, "--names", "x", "x (raw)"]) == 2
+    error = capsys.readouterr().err
+    assert "--names: must not be what the raw row of x is called. Received: x (raw)" in error
+    assert main([*given, "--names", "x (raw)", "x"]) == 0  # the first has "x (raw) (raw)", the second none
+
+
 def test_limit_draws_the_same_photos_each_time(photos: Photos) -> None:
     assert photos.sample(3).names.tolist() == photos.sample(3).names.tolist()
     assert photos.sample(3).count == 3
