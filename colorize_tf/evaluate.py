@@ -26,7 +26,7 @@ from colorize_tf.exhibits import sheet
 from colorize_tf.family import LARGEST
 from colorize_tf.frechet import caution
 from colorize_tf.judging import GRAY, Painter, evaluate
-from colorize_tf.out_folder import check_out_folder
+from colorize_tf.out_folder import EVALUATION, check_out_folder, made
 from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, Run, RunColorizer, load_run
 from colorize_tf.quiet import load_tensorflow
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from colorize_tf.perception import Panel
 
 __all__ = ["main"]
-
-RESULT = "evaluation.json"
 
 
 def table(summaries: Sequence[Summary], size: int, titles: Mapping[str, str] | None = None) -> str:
@@ -84,7 +82,12 @@ def parser() -> argparse.ArgumentParser:
     add("--lpips", nargs=2, metavar=("VGG", "LINEAR"), help="weights of VGG16, and the linear ones of LPIPS")
     add("--limit", type=int, metavar="N", help="only N photos, drawn at random but always the same")
     add("--names", nargs="+", metavar="NAME", help="what to call the runs (default: what tells their paths apart)")
-    add("--out", type=Path, metavar="DIR", help="write rows.csv, table.md, sheet.png and evaluation.json there")
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write rows.csv, table.md, sheet.png and evaluation.json there; of translators the second and the last",
+    )
     add("--overwrite", action="store_true", help="replace an evaluation that is in DIR")
     add("--json", action="store_true", help="print the summary as JSON instead of a table")
     return result
@@ -96,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     out: Path | None = given.out
     if out is not None:
-        check_out_folder(out, RESULT, overwrite=given.overwrite)
+        check_out_folder(out, EVALUATION[0], overwrite=given.overwrite)
     if given.size is not None and not metrics.SSIM_WINDOW <= given.size <= LARGEST:
         raise InputError("--size", f"must be from {metrics.SSIM_WINDOW}, the window of SSIM, to {LARGEST}", given.size)
     if given.limit is not None and given.limit < 1:
@@ -149,12 +152,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         text += f"\n\n{len(left_out)} photos could not be read and are left out."
     print(json_text(result).rstrip() if given.json else text)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        made(out, EVALUATION, overwrite=given.overwrite)
         write_text(out / "rows.csv", csv_text(evaluation.rows))
         write_text(out / "table.md", text + "\n")
         with atomic_path(out / "sheet.png") as temporary:
             sheet(evaluation, photos, colorizers, scans).save(temporary)
-        write_text(out / RESULT, json_text({**result, "rows": evaluation.rows}))  # last: it says that all is there
+        write_text(out / EVALUATION[0], json_text({**result, "rows": evaluation.rows}))
         print(f"wrote {out}", file=sys.stderr)
     return 0
 

@@ -31,7 +31,7 @@ from colorize_tf.edge.tflite import TfliteColorizer
 from colorize_tf.errors import InputError, command_line
 from colorize_tf.family import LARGEST
 from colorize_tf.judging import squashed
-from colorize_tf.out_folder import check_out_folder
+from colorize_tf.out_folder import check_out_folder, made
 from colorize_tf.parsing import Parser
 from colorize_tf.predict import PLAIN, RunColorizer, load_run
 from colorize_tf.quiet import load_tensorflow
@@ -44,6 +44,7 @@ Place: TypeAlias = tuple[int, int]  # row, column
 Curves: TypeAlias = Mapping[str, Mapping[int, float]]  # how hints were placed -> their number -> PSNR in dB
 
 PATCH = 7  # pixels, the side of what a hint tells the mean of
+RESULTS = ("hints.json", "hints.md", "hints.png")  # the first says that all the others are there
 SMALLEST = 32  # pixels, the side of the smallest photos that are read
 PLACES = ("random", "furthest off")
 Choice: TypeAlias = Callable[[Image8, Sequence[Place]], Place]  # the picture so far, places taken -> the next one
@@ -202,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.limit is not None and given.limit < 1:
         raise InputError("--limit", "must be at least 1", given.limit)
     if given.out is not None:
-        check_out_folder(given.out, "hints.json", overwrite=given.overwrite)
+        check_out_folder(given.out, RESULTS[0], overwrite=given.overwrite)
     colorizer = open_colorizer(given.model)
     if not colorizer.card.hints:
         raise InputError("MODEL", "must take hints", f"{given.model}, which has no such input")
@@ -216,10 +217,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         text += f"\n\n{exact} of {photos.count} photos came out equal to the truth: left out."
     print(text)
     if given.out is not None:
-        given.out.mkdir(parents=True, exist_ok=True)
+        made(given.out, RESULTS, overwrite=given.overwrite)
         _draw(curves, given.out / "hints.png")
         write_text(given.out / "hints.md", text + "\n")
-        write_text(given.out / "hints.json", json_text({**curves, "left_out": exact}))
+        write_text(given.out / RESULTS[0], json_text({**curves, "left_out": exact}))
         print(f"wrote {given.out}", file=sys.stderr)
     return 0
 

@@ -10,7 +10,6 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from colorize_tf.errors import InputError
 from colorize_tf.exchange import diversity
 from colorize_tf.footprint import footprint
 from colorize_tf.frechet import Distance, caution, frechet, of_few
+from colorize_tf.out_folder import EVALUATION, made
 from colorize_tf.perception import Features, open_features
 from colorize_tf.predict import Run
 from colorize_tf.splits import open_splits
@@ -124,10 +124,9 @@ def judge_translators(runs: Mapping[str, Run], given: argparse.Namespace) -> int
     }
     print(json_text(result).rstrip() if given.json else translation_table(results, heading))
     if given.out is not None:
-        out: Path = given.out
-        out.mkdir(parents=True, exist_ok=True)
+        out = made(given.out, EVALUATION, overwrite=given.overwrite)
         write_text(out / "table.md", translation_table(results, heading) + "\n")
-        write_text(out / "evaluation.json", json_text(result))
+        write_text(out / EVALUATION[0], json_text(result))
         print(f"wrote {out}", file=sys.stderr)
     return 0
 

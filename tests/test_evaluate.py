@@ -208,6 +208,12 @@ def test_command_compares_runs_and_writes_everything(
 
     assert main(given) == 2
     assert "holds a result already" in capsys.readouterr().err
+    (out / "rows.csv").unlink()
+    (out / "rows.csv").mkdir()  # where no file can be written
+    assert main([*given, "--overwrite"]) == 1
+    assert not (out / "evaluation.json").exists()  # which would say that all is there
+    (out / "rows.csv").rmdir()
+    capsys.readouterr()
     assert main([*given, "--overwrite", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     again = {summary["colorizer"]: summary["statistics"]["ab_error"] for summary in printed["summaries"]}

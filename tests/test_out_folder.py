@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorize_tf.errors import InputError
-from colorize_tf.out_folder import check_out_folder
+from colorize_tf.out_folder import check_out_folder, made
 
 # None of the things they are to work on exists: who complains of --out has looked at nothing else.
 COMMANDS = {
@@ -48,3 +48,14 @@ def test_an_earlier_result_is_replaced_only_if_told(tmp_path: Path) -> None:
     check_out_folder(tmp_path, "result.json", overwrite=True)
     with pytest.raises(InputError, match="--out: holds a result already"):
         check_out_folder(tmp_path, "result.json")
+
+
+def test_what_says_that_all_is_there_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = ("done.json", "a.csv")
+    for name in (*results, "mine.txt"):
+        (tmp_path / name).touch()
+    assert made(tmp_path, results, overwrite=False) == tmp_path and len(list(tmp_path.iterdir())) == 3
+    gone: list[str] = []
+    monkeypatch.setattr(Path, "unlink", lambda path, **_: gone.append(path.name))
+    made(tmp_path, results, overwrite=True)
+    assert gone == list(results)

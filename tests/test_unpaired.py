@@ -98,7 +98,11 @@ def test_evaluate_judges_a_translator(
     save_config(RunConfig(preset="cyclegan", model=family, data=data), run / "config.json")
     model = build("cyclegan", **family.options())
     save_best(run, model, {})
-    assert main([str(run), "--out", str(tmp_path / "out")]) == 0
+    (tmp_path / "out").mkdir()
+    for name in ("evaluation.json", "rows.csv", "sheet.png", "mine.txt"):  # the first three of a colorizer
+        (tmp_path / "out" / name).touch()
+    assert main([str(run), "--out", str(tmp_path / "out"), "--overwrite"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"evaluation.json", "table.md", "mine.txt"}
     assert "| run | A to B |" in capsys.readouterr().out
     result = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert [way["way"] for way in result["translations"]["run"]] == ["A to B", "B to A"]
