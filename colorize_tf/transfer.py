@@ -55,7 +55,9 @@ def table(results: Sequence[Result]) -> str:
     lines = ["| encoder from | it is | photos | mAP % | F1 % | accuracy % |", "|---|---|---:|---:|---:|---:|"]
     for one in results:
         accuracy = one.scores.accuracy
-        shown = f"{100 * accuracy.mean:.1f} [{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}]"
+        shown = f"{100 * accuracy.mean:.1f}"
+        if accuracy.count > 1:
+            shown += f" [{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}]"
         told = f"{one.photos} ({100 * one.share:g} %)"
         figures = (f"{100 * one.scores.average_precision:.1f}", f"{100 * one.scores.f1:.1f}", shown)
         lines.append(f"| {one.start} | {one.encoder} | {told} | {' | '.join(figures)} |")
