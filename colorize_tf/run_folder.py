@@ -15,10 +15,10 @@ from colorize_tf.config import is_config, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import Arguments
 from colorize_tf.out_folder import check_out_folder
+from colorize_tf.run_lock import LOCK, alone
 
-__all__ = ["check_free", "check_out", "opened"]
+__all__ = ["check_out", "opened"]
 
-_LOCK = ".lock"
 _LEFT_OVER = re.compile(r"\.lock|\..+\.[0-9a-f]{12}(\..+)?")  # of a process killed before there was a config.json
 
 
@@ -37,13 +37,6 @@ def check_out(arguments: Arguments) -> None:
         raise InputError("--out", "already holds a run", str(run), remedy)
 
 
-def check_free(run: Path) -> None:
-    """Refuses a run folder that a training is under way in."""
-    if (run / _LOCK).exists():
-        with _alone(run):
-            pass
-
-
 @contextmanager
 def opened(arguments: Arguments, command: str) -> Iterator[None]:
     """Writes what the run is, and keeps other trainings out of the folder within the block.
@@ -52,7 +45,7 @@ def opened(arguments: Arguments, command: str) -> Iterator[None]:
     """
     run = arguments.out
     run.mkdir(parents=True, exist_ok=True)
-    with _alone(run):
+    with alone(run):
         if arguments.overwrite:
             _empty(run)
         clear_leftovers(run)
@@ -65,7 +58,7 @@ def _empty(run: Path) -> None:
     for path in run.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name != _LOCK:
+        elif path.name != LOCK:
             path.unlink()
 
 
@@ -75,18 +68,3 @@ def _write(arguments: Arguments, command: str) -> None:
     commands = run / "command.txt"
     before = commands.read_bytes() if commands.is_file() else b""
     write_bytes(commands, before + os.fsencode(f"{command}\n"))  # paths need not be Unicode
-
-
-@contextmanager
-def _alone(run: Path) -> Iterator[None]:
-    """Holds a lock on the folder; the system lets go of it when the process ends, however it ends."""
-    with open(run / _LOCK, "w", encoding="utf-8") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError("--out", "is in use by another training", str(run), "Wait for it, or stop it.") from None
-        except (ImportError, OSError):  # a system or a file system without locks
-            pass
-        yield

@@ -15,6 +15,7 @@ from colorize_tf.errors import InputError, RunError
 from colorize_tf.flags import parse
 from colorize_tf.out_folder import check_out_folder
 from colorize_tf.quiet import load_tensorflow
+from colorize_tf.run_lock import check_free
 from colorize_tf.study.plan import Entry, train_command
 from colorize_tf.study.results import RULE, best, record
 from colorize_tf.study.steps import StepFailed, Steps
@@ -73,8 +74,6 @@ class Study:
                 if len(kept) > 1:
                     raise InputError("--row", "must be judged on the same photos as the rows before it", entry.name)
             self._photos(config.data)
-        from colorize_tf.run_folder import check_free  # with TensorFlow, which is there by now
-
         for entry in self.rows:  # such as one that still saves: its study was killed
             check_free(self._run(entry))
 
