@@ -76,21 +76,21 @@ class BatchService : Service() {
 
     private fun work(batch: Running, choice: Choice, options: Options) {
         val cancelled = batch.cancelled
-        // A job per photo, so that the photo on the screen need not wait for all of them.
+        // A job per photo, between which comes whatever the screen asks for.
         for (uri in batch.photos.drop(batch.progress.done)) {
-            graph.engine.submit { access ->
-                if (cancelled.get()) return@submit
+            graph.engine.submitLater { access ->
+                if (cancelled.get()) return@submitLater
                 var next: Progress? = null
                 guarded({ next = batch.progress.next(failed = true) }) {
                     val written = colorize(uri, { !cancelled.get() }, access, choice, options)
                     next = batch.progress.next(failed = false, lacks = written.leftOut.isNotEmpty())
                 }
-                batch.progress = next ?: return@submit
+                batch.progress = next ?: return@submitLater
                 records.advance(batch.id, batch.progress)
                 report(batch)
             }
         }
-        graph.engine.submit { graph.main.execute { end(batch) } }
+        graph.engine.submitLater { graph.main.execute { end(batch) } }
     }
 
     private fun colorize(uri: Uri, watch: Watch, access: Engine.Access, choice: Choice, options: Options): Written {

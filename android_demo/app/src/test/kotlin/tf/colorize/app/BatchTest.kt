@@ -42,6 +42,24 @@ class BatchTest {
         assertTrue(notification(stage).extras.getString(Notification.EXTRA_TEXT)!!.endsWith("too large: 1."))
     }
 
+    @Test fun theScreenGoesBeforeThePhotosThatAreLeft() {
+        val gate = CountDownLatch(1)
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            val service = Robolectric.buildService(BatchService::class.java).create().get()
+            service.onStartCommand(BatchService.intent(stage.app, List(3) { stage.photo("$it.png") }), 0, 1)
+            service.onStartCommand(BatchService.intent(stage.app, List(2) { stage.photo("other$it.png") }), 0, 2)
+            waitFor("the first photo") { stage.models.opened.singleOrNull()?.begun == 1 }
+            stage.model.open(stage.photo("wanted.png"))
+            var wasDone: Int? = null
+            stage.model.observe { if (it.photo != null) wasDone = wasDone ?: it.batch?.done }
+            gate.countDown()
+            waitFor("the end") { stage.state.batch?.over == true }
+            assertEquals(1, wasDone)
+            // And both batches as they were asked for, one after the other.
+            assertEquals(listOf("0", "1", "2", "other0", "other1").map { "$it.colorized.jpg" }, stage.inserted)
+        }
+    }
+
     @Test fun theRightToReadThePhotosIsAskedForAndGivenBack() = Stage().use { stage ->
         stage.launch().click(R.id.batch)
         val asked = shadowOf(stage.activity).nextStartedActivityForResult
@@ -92,7 +110,7 @@ class BatchTest {
             assertEquals(0, notification(stage).flags and Notification.FLAG_ONGOING_EVENT)
             gate.countDown()
             var ended = false
-            stage.app.graph.engine.submit { stage.app.graph.main.execute { ended = true } }
+            stage.app.graph.engine.submitLater { stage.app.graph.main.execute { ended = true } }
             waitFor("the engine") { ended }
             assertEquals(emptyList<String>(), stage.inserted)
         }
@@ -271,7 +289,7 @@ class BatchTest {
             assertEquals(Service.START_NOT_STICKY, service.onStartCommand(intent, Service.START_FLAG_REDELIVERY, 1))
             assertEquals(1, shadowOf(service).stopSelfId)
             var ended = false
-            stage.app.graph.engine.submit { stage.app.graph.main.execute { ended = true } }
+            stage.app.graph.engine.submitLater { stage.app.graph.main.execute { ended = true } }
             waitFor("the engine") { ended }
             assertNull(stage.state.batch)
         }
