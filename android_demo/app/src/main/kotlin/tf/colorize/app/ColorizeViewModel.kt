@@ -64,10 +64,17 @@ class ColorizeViewModel(
         }
     }
 
-    /** [observer] gets the state now and whenever it changes; null ends that. */
-    fun observe(observer: ((UiState) -> Unit)?) {
+    /** [observer] gets the state now and whenever it changes, until another one does or it is let go. */
+    fun observe(observer: (UiState) -> Unit) {
         this.observer = observer
-        observer?.invoke(state)
+        observer(state)
+    }
+
+    /** False if another one observes by now. */
+    fun letGo(observer: (UiState) -> Unit): Boolean {
+        if (this.observer !== observer) return false
+        this.observer = null
+        return true
     }
 
     private fun update(change: UiState.() -> UiState) {

@@ -27,6 +27,7 @@ import tf.colorize.core.Window
 class MainActivity : Activity() {
     private val graph: Graph get() = (application as App).graph
     private val model: ColorizeViewModel get() = graph.model
+    private val screen: (UiState) -> Unit = ::show
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
@@ -34,7 +35,7 @@ class MainActivity : Activity() {
         drawUnderBars()
         wire()
         if (saved != null) model.restore(saved.toSaved()) else take(intent)
-        model.observe(::show)
+        model.observe(screen)
     }
 
     override fun onNewIntent(intent: Intent) {
@@ -49,14 +50,14 @@ class MainActivity : Activity() {
 
     override fun onStart() {
         super.onStart()
-        model.observe(::show)
+        model.observe(screen)
         displays.registerDisplayListener(turned, null)
     }
 
     override fun onStop() {
         displays.unregisterDisplayListener(turned)
-        model.observe(null)
-        graph.viewfinder.stop()
+        // One that is finished stops after the next one has started, to which all of it belongs by then.
+        if (model.letGo(screen)) graph.viewfinder.stop()
         super.onStop()
     }
 

@@ -4,6 +4,8 @@ import android.os.Bundle
 import android.view.View
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -75,6 +77,18 @@ class LifecycleTest {
         assertFalse(stage.activity.isFinishing)
         back(stage)
         assertTrue(stage.activity.isFinishing)
+    }
+
+    @Test fun anActivityThatStopsLateLeavesTheNextOneAlone() = Stage().use { stage ->
+        stage.launch().model.viewfinder(true)
+        val old = stage.controller.pause()
+        old.get().finish()
+        stage.launch() // in the system's order
+        old.stop().destroy()
+        assertNotNull(stage.camera.frame)
+        stage.opened()
+        assertEquals(View.VISIBLE, stage.view<View>(R.id.compare).visibility)
+        assertNull(stage.camera.frame)
     }
 
     @Test fun oneThreadOpensRunsAndClosesTheModel() = Stage().use { stage ->
