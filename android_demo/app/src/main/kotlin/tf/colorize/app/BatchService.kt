@@ -33,6 +33,10 @@ class BatchService : Service() {
     }
 
     private val running = ArrayList<Running>()
+
+    /** What the batches came to that ended while others ran. */
+    private var ended = NONE
+    private val total: Batch get() = running.fold(ended) { sum, one -> sum + one.batch }
     private var latestStart = 0
     private val records by lazy { BatchRecords(this) }
     private val graph: Graph get() = (application as App).graph
@@ -62,7 +66,7 @@ class BatchService : Service() {
             NotificationChannel(CHANNEL, getString(R.string.batch), NotificationManager.IMPORTANCE_LOW),
         )
         try {
-            foreground(notification(batch.batch))
+            foreground(notification(total))
         } catch (_: IllegalStateException) { // since Android 12 not from the background, where it is begun again
             end(batch)
             return false
@@ -106,7 +110,7 @@ class BatchService : Service() {
         }
     }
 
-    private fun report(batch: Running) = graph.main.execute { if (batch in running) show(batch.batch) }
+    private fun report(batch: Running) = graph.main.execute { if (batch in running) show(total) }
 
     private fun show(batch: Batch) {
         graph.model.batch(batch)
@@ -117,9 +121,11 @@ class BatchService : Service() {
         if (!running.remove(batch)) return // its time was over
         records.forget(setOf(batch.id))
         release(batch.photos)
+        ended += batch.batch
         if (running.isNotEmpty()) return
         stopForeground(STOP_FOREGROUND_DETACH) // what it came to stays readable
-        show(batch.batch.copy(over = true))
+        show(ended.copy(over = true))
+        ended = NONE
         stopIfIdle()
     }
 
@@ -194,6 +200,10 @@ class BatchService : Service() {
         const val CANCEL = "tf.colorize.CANCEL"
         const val NOTIFICATION = 1
         private const val CHANNEL = "batch"
+        private val NONE = Batch(0, 0)
+
+        private operator fun Batch.plus(other: Batch) =
+            Batch(done + other.done, of + other.of, failed + other.failed, lacking = lacking + other.lacking)
 
         /** What starts it: the right to read the photos travels with their addresses, and so does how they are to look. */
         fun intent(context: Context, photos: List<Uri>, state: UiState = UiState()): Intent {
@@ -209,12 +219,13 @@ class BatchService : Service() {
 
         fun textOf(context: Context, batch: Batch): String {
             val text = when {
-                !batch.over -> R.string.batch_running
-                batch.done < batch.of -> R.string.batch_stopped
-                else -> R.string.batch_over
+                !batch.over -> context.getString(R.string.batch_running, batch.done, batch.of, batch.failed)
+                batch.done < batch.of -> context.getString(R.string.batch_stopped, batch.done, batch.of, batch.failed)
+                batch.failed < batch.of -> context.getString(R.string.batch_over, batch.of - batch.failed, batch.of, batch.failed)
+                else -> context.getString(R.string.batch_failed, batch.of)
             }
             val lacking = if (batch.lacking > 0) " " + context.getString(R.string.batch_left_out, batch.lacking) else ""
-            return context.getString(text, batch.done, batch.of, batch.failed) + lacking
+            return text + lacking
         }
     }
 }

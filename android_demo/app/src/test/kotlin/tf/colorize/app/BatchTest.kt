@@ -29,9 +29,17 @@ class BatchTest {
         assertEquals(Batch(3, 3, failed = 1, over = true), stage.state.batch)
         assertEquals(listOf("a.colorized.jpg", "c.colorized.jpg"), stage.inserted)
         val shown = notification(stage)
-        assertTrue(shown.extras.getString(Notification.EXTRA_TEXT)!!.startsWith("3 of 3"))
+        assertTrue(shown.extras.getString(Notification.EXTRA_TEXT)!!.startsWith("2 of 3 saved"))
         assertEquals(Notification.FLAG_AUTO_CANCEL, shown.flags and (Notification.FLAG_ONGOING_EVENT or Notification.FLAG_AUTO_CANCEL))
         assertEquals(0, java.io.File(stage.app.filesDir, "photos").listFiles()!!.size) // nothing of it stays behind
+    }
+
+    @Test fun whereNothingWasSavedItSaysSo() = Stage().use { stage ->
+        val photos = List(2) { stage.photo("$it.jpg", golden("README.md")) }
+        Robolectric.buildService(BatchService::class.java, BatchService.intent(stage.app, photos)).create().startCommand(0, 1)
+        waitFor("the end") { stage.state.batch?.over == true }
+        assertEquals(Batch(2, 2, failed = 2, over = true), stage.state.batch)
+        assertEquals("Nothing was saved: 2 failed.", notification(stage).extras.getString(Notification.EXTRA_TEXT))
     }
 
     @Test fun whatHadToBeLeftOutIsCounted() = Stage().use { stage ->
@@ -193,12 +201,14 @@ class BatchTest {
 
     @Test fun aSecondBatchIsNotLostWhenTheFirstEnds() = Stage().use { stage ->
         val service = Robolectric.buildService(BatchService::class.java).create().get()
-        service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("a.png"))), 0, 1)
-        service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("b.png"), stage.photo("c.png"))), 0, 2)
+        service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("a.png"), stage.missing())), 0, 1)
+        service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("b.png"), stage.talkative("c.png"))), 0, 2)
         waitFor("the end") { stage.state.batch?.over == true }
-        assertEquals(Batch(2, 2, over = true), stage.state.batch)
+        assertEquals(Batch(4, 4, failed = 1, over = true, lacking = 1), stage.state.batch) // what both came to
         assertEquals(3, stage.inserted.size)
         assertEquals(2, shadowOf(service).stopSelfId)
+        service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("d.png"))), 0, 3)
+        waitFor("the end of another") { stage.state.batch == Batch(1, 1, over = true) }
     }
 
     @Test fun severalPhotosSharedBecomeABatch() = Stage().use { stage ->
