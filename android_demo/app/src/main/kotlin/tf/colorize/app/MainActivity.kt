@@ -154,7 +154,11 @@ class MainActivity : Activity() {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU && !may(Manifest.permission.POST_NOTIFICATIONS)) {
             requestPermissions(arrayOf(Manifest.permission.POST_NOTIFICATIONS), NOTIFY) // works without, only unseen
         }
-        startForegroundService(BatchService.intent(this, uris, model.state))
+        try {
+            startForegroundService(BatchService.intent(this, uris, model.state))
+        } catch (_: SecurityException) { // one of them was shared without the right to read it
+            model.problem(R.string.unreadable)
+        }
     }
 
     private fun may(permission: String) = checkSelfPermission(permission) == PackageManager.PERMISSION_GRANTED

@@ -1,6 +1,8 @@
 package tf.colorize.app
 
 import android.app.Activity
+import android.content.ComponentName
+import android.content.ContextWrapper
 import android.content.Intent
 import android.net.Uri
 import android.os.Build
@@ -69,6 +71,17 @@ class IntakeTest {
         val send = Intent(Intent.ACTION_SEND).setType("application/octet-stream").putExtra(Intent.EXTRA_STREAM, stage.photo("1234"))
         stage.launch(intent = send).settled()
         assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    @Test fun severalThatMayNotBeReadAreNamed() = Stage().use { stage ->
+        stage.launch()
+        val refusing = object : ContextWrapper(stage.activity.baseContext) {
+            override fun startForegroundService(service: Intent): ComponentName? = throw SecurityException("no right to read it")
+        }
+        ReflectionHelpers.setField(ContextWrapper::class.java, stage.activity, "mBase", refusing)
+        val shared = Intent(Intent.ACTION_SEND_MULTIPLE).setType("image/*")
+        stage.controller.newIntent(shared.putParcelableArrayListExtra(Intent.EXTRA_STREAM, arrayListOf(stage.photo("a"), stage.photo("b"))))
+        assertEquals(Notice(R.string.unreadable, problem = true), stage.state.notice)
     }
 
     @Test fun whatWasSharedIsNotTakenAgainFromTheListOfRecentApps() = Stage().use { stage ->
