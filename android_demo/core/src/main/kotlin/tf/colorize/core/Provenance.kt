@@ -1,5 +1,12 @@
 package tf.colorize.core
 
+import org.xml.sax.Attributes
+import org.xml.sax.InputSource
+import org.xml.sax.SAXException
+import org.xml.sax.helpers.DefaultHandler
+import java.io.StringReader
+import javax.xml.parsers.SAXParserFactory
+
 /** The mark that every colorized photo carries: its colour was added by software, and by which. */
 object Provenance {
     /** https://cv.iptc.org/newscodes/digitalsourcetype/: a photograph to which a trained model added something. */
@@ -22,11 +29,36 @@ object Provenance {
 
     /**
      * The XMP packet with the mark in place of what it said about its source, tool and orientation; null where it cannot
-     * be read, or would be longer than [most] bytes even without the thumbnails in it.
+     * be read, nobody would find the mark in it, or it would be longer than [most] bytes even without the thumbnails.
      */
     fun updatedXmp(packet: ByteArray, tool: String, most: Int = Int.MAX_VALUE): ByteArray? {
         val text = packet.takeIf { it.size <= MOST }?.let(::readable) ?: return null
-        return marked(text, tool).takeIf { it.size <= most } ?: marked(withoutThumbnails(text), tool).takeIf { it.size <= most }
+        val new = marked(text, tool).takeIf { it.size <= most } ?: marked(withoutThumbnails(text), tool).takeIf { it.size <= most }
+        return new?.takeIf(::saysItOnce)
+    }
+
+    /** Whether other programs will find the mark, and nothing that contradicts it. */
+    private fun saysItOnce(packet: ByteArray): Boolean {
+        val text = packet.decodeToString().removePrefix("\uFEFF")
+        if ("<!DOCTYPE" in text) return false // has no place in XMP, and might define any text to mean any other
+        val found = SourceTypes()
+        try {
+            val parser = SAXParserFactory.newInstance().apply { isNamespaceAware = true }.newSAXParser()
+            parser.parse(InputSource(StringReader(text)), found) // not its bytes, which might hide a DOCTYPE in another encoding
+        } catch (_: SAXException) {
+            return false
+        }
+        return found.said == listOf(SOURCE_TYPE)
+    }
+
+    private class SourceTypes : DefaultHandler() {
+        val said = ArrayList<String>()
+
+        override fun startElement(uri: String, name: String, qualified: String, attributes: Attributes) {
+            val value = attributes.getValue(IPTC, "DigitalSourceType")
+                ?: if (uri == IPTC && name == "DigitalSourceType") "other" else return
+            if (value.isNotEmpty()) said.add(value)
+        }
     }
 
     private fun marked(packet: String, tool: String): ByteArray {

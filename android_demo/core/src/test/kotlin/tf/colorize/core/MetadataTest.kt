@@ -63,6 +63,36 @@ class MetadataTest {
         }
     }
 
+    @Test fun xmpInWhichNobodyWouldFindTheMarkIsReplacedAndNamed() {
+        val head = "<rdf:RDF xmlns:rdf=\"$RDF\" xmlns:e=\"$IPTC\">"
+        for (old in listOf(
+            "$head<a>salt & pepper</a></rdf:RDF>",
+            "$head<a></rdf:RDF>",
+            "$head<!-- </rdf:RDF>",
+            "$head</rdf:RDF><!-- </rdf:RDF> -->", // the mark would be a comment
+            "$head<a><![CDATA[</rdf:RDF>]]></a></rdf:RDF >", // or a text
+            "$head<e:DigitalSourceType><b>digitalCapture</b></e:DigitalSourceType></rdf:RDF>",
+            "<!DOCTYPE x [<!ENTITY e \"z\">]>$head&e;</rdf:RDF>",
+            "$head<undeclared:a/></rdf:RDF>",
+        )) {
+            val marked = Metadata(xmp = old.encodeToByteArray()).marked("tool", 3, 4)
+            assertEquals(old, listOf("XMP"), marked.leftOut)
+            assertArrayEquals(old, Provenance.freshXmp("tool"), marked.xmp)
+        }
+    }
+
+    @Test fun xmpThatSaysItInOneWayOrAnotherIsKept() {
+        for (old in listOf(
+            "<e:DigitalSourceType>digitalCapture</e:DigitalSourceType>", "<e:DigitalSourceType rdf:resource=\"digitalCapture\"/>",
+            "<rdf:Description e:DigitalSourceType='digitalCapture'/>", "",
+        )) {
+            val packet = "\uFEFF<?xpacket begin=\"\"?><rdf:RDF xmlns:rdf=\"$RDF\" xmlns:e=\"$IPTC\"><kept/>$old</rdf:RDF><?xpacket end=\"w\"?>"
+            val marked = Metadata(xmp = packet.encodeToByteArray() + ByteArray(2)).marked("tool", 3, 4)
+            assertEquals(old, emptyList<String>(), marked.leftOut)
+            assertTrue(old, "<kept/>" in marked.xmp.decodeToString() && "digitalCapture" !in marked.xmp.decodeToString())
+        }
+    }
+
     // --- what a JPEG has room for; sizes as in tests/test_edge_marks.py ---
 
     @Test fun exifThatAJpegHoldsWithoutItsThumbnailIsKept() {
@@ -145,7 +175,7 @@ class MetadataTest {
     }
 
     private fun xmpOf(size: Int, inside: String = ""): ByteArray {
-        val head = "<rdf:RDF xmlns:x2=\"http://ns.adobe.com/xap/1.0/\">$inside<!--"
+        val head = "<rdf:RDF xmlns:rdf=\"$RDF\" xmlns:x2=\"http://ns.adobe.com/xap/1.0/\">$inside<!--"
         val tail = "--></rdf:RDF>"
         return (head + "x".repeat(size - head.length - tail.length) + tail).encodeToByteArray()
     }
@@ -233,5 +263,10 @@ class MetadataTest {
             val at = start + 2 + 12 * it
             buffer.getShort(at).toInt() to buffer.getShort(at + 8).toInt()
         }
+    }
+
+    private companion object {
+        const val RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+        const val IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
     }
 }
