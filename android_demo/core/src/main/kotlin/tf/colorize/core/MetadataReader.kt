@@ -32,7 +32,8 @@ internal class MetadataReader(file: ByteBuffer) {
     private fun jpeg() {
         skip(2)
         while (file.get() == 0xFF.toByte()) {
-            val marker = file.get().toInt() and 0xFF
+            var marker = FILL
+            while (marker == FILL) marker = file.get().toInt() and 0xFF
             if (marker == SCAN || marker == END) return
             val length = maxOf((file.getShort().toInt() and 0xFFFF) - 2, 0)
             if (marker == APP1) keep(bytes(length)) else skip(length)
@@ -93,5 +94,6 @@ internal class MetadataReader(file: ByteBuffer) {
         const val APP1 = 0xE1
         const val SCAN = 0xDA
         const val END = 0xD9
+        const val FILL = 0xFF // any number of them may stand before a marker
     }
 }

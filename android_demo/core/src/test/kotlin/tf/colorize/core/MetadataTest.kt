@@ -93,6 +93,17 @@ class MetadataTest {
         }
     }
 
+    @Test fun bytesThatFillAGapInAJpegHideNothing() {
+        val out = ByteArrayOutputStream()
+        Metadata.intoJpeg(out, Metadata(exif()).marked("tool", 3, 4)).use { it.write(byteArrayOf(-1, 0xD8.toByte(), -1, 0xD9.toByte())) }
+        for (gap in 1..3) {
+            val filled = out.toByteArray().let { it.copyOf(2) + ByteArray(gap) { -1 } + it.drop(2) }
+            val found = Metadata.read(ByteBuffer.wrap(filled))
+            assertTrue("Maker" in found.exif!!.toString(Charsets.ISO_8859_1) && found.xmp != null)
+        }
+        assertEquals(null, Metadata.read(ByteBuffer.wrap(byteArrayOf(-1, 0xD8.toByte(), -1, -1, -1))).exif)
+    }
+
     // --- what a JPEG has room for; sizes as in tests/test_edge_marks.py ---
 
     @Test fun exifThatAJpegHoldsWithoutItsThumbnailIsKept() {
