@@ -20,9 +20,20 @@ object Provenance {
         "</rdf:RDF></x:xmpmeta>\n<?xpacket end=\"w\"?>"
     private const val END = "</rdf:RDF>"
     private const val MOST = 1 shl 20 // bytes of existing XMP that are kept
+    private const val LONGEST = 200 // characters of the software's name
 
-    /** `colorize_tf 0.1.0 (mobile 1)`. */
-    fun software(version: String, card: Card) = "colorize_tf $version (${card.name} ${card.version})"
+    /** `colorize_tf 0.1.0 (mobile 1)`, of what characters and length a card may have: nothing may keep the mark out. */
+    fun software(version: String, card: Card): String {
+        val line = "colorize_tf $version (${card.name} ${card.version})".codePoints().map { if (printable(it)) it else ' '.code }.toArray()
+        return if (line.size <= LONGEST) String(line, 0, line.size) else String(line, 0, LONGEST - 1) + "…"
+    }
+
+    private fun printable(code: Int) = when (Character.getType(code).toByte()) {
+        Character.CONTROL, Character.FORMAT, Character.SURROGATE, Character.PRIVATE_USE, Character.UNASSIGNED,
+        Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR,
+        -> false
+        else -> true
+    }
 
     /** An XMP packet with the mark alone. */
     fun freshXmp(tool: String): ByteArray = marked(EMPTY, tool)

@@ -93,6 +93,17 @@ class MetadataTest {
         }
     }
 
+    @Test fun noNameOfAModelKeepsTheMarkOut() {
+        for (name in listOf("line\nand\u0000nothing", "half \uD800 a letter", "\u001B[31m", "\u0001", "long".repeat(20_000), "\uD83C\uDFA8".repeat(200))) {
+            val tool = Provenance.software("0.1.0", Card(name, "float32", null, abScale = 2, version = name))
+            assertEquals(name, tool.codePointCount(0, tool.length), minOf(200, "colorize_tf 0.1.0 ($name $name)".let { it.codePointCount(0, it.length) }))
+            assertTrue(tool, tool.startsWith("colorize_tf 0.1.0 (") && tool.none { it.isISOControl() })
+            val (leftOut, kept) = throughJpeg(Metadata(exif(), Provenance.freshXmp("old")), tool)
+            assertEquals(name, emptyList<String>(), leftOut) // the packet with it is XML
+            assertTrue(name, "colorize_tf" in kept.exif!!.toString(Charsets.ISO_8859_1))
+        }
+    }
+
     @Test fun bytesThatFillAGapInAJpegHideNothing() {
         val out = ByteArrayOutputStream()
         Metadata.intoJpeg(out, Metadata(exif()).marked("tool", 3, 4)).use { it.write(byteArrayOf(-1, 0xD8.toByte(), -1, 0xD9.toByte())) }
@@ -160,8 +171,8 @@ class MetadataTest {
     }
 
     /** What was left out, and what is read again from a JPEG that [metadata] went through. */
-    private fun throughJpeg(metadata: Metadata): Pair<List<String>, Metadata> {
-        val marked = metadata.marked("colorize_tf 0.1.0 (mobile 1)", 3, 4, Metadata.Room.OF_JPEG)
+    private fun throughJpeg(metadata: Metadata, tool: String = "colorize_tf 0.1.0 (mobile 1)"): Pair<List<String>, Metadata> {
+        val marked = metadata.marked(tool, 3, 4, Metadata.Room.OF_JPEG)
         val out = ByteArrayOutputStream()
         Metadata.intoJpeg(out, marked).use { it.write(byteArrayOf(-1, 0xD8.toByte(), -1, 0xD9.toByte())) }
         return marked.leftOut to Metadata.read(ByteBuffer.wrap(out.toByteArray()))
