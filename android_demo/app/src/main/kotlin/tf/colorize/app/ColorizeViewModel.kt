@@ -37,7 +37,7 @@ class ColorizeViewModel(
     private val saves = AtomicInteger()
 
     /** The generation of work that brings something new, which a change of the old picture must not end. */
-    private var arriving = 0
+    private var arriving: Int? = null
 
     /** Rises with every other part of the photo that is looked at. */
     private val looks = AtomicInteger()
@@ -98,9 +98,9 @@ class ColorizeViewModel(
     /** Where the process was killed, the photo's file, the hints and the options are what is left. */
     fun restore(saved: Saved) {
         if (saved.photo == null || state.screen != Screen.EMPTY || state.work != null) return // it was not killed
-        val file = photos.last() ?: return
+        val file = photos.find(saved.photo) ?: photos.last() ?: return
         update { copy(options = saved.options, split = saved.split, tool = saved.tool, colour = saved.colour) }
-        load(if (file.name == saved.photo) saved.hints else emptyList()) { file }
+        load(if (file.slot == saved.photo) saved.hints else emptyList()) { file }
     }
 
     private fun load(hints: List<Hint> = emptyList(), model: () -> Uri? = { null }, take: () -> PhotoFile) {
@@ -112,8 +112,7 @@ class ColorizeViewModel(
             val taken = take()
             val photo = photos.decode(taken).use { raster ->
                 val small = Small.of(raster, engine.workers) { generation.get() == mine }
-                // Only now, so that a file that cannot be read does not take the place of the one on the screen.
-                Photo(photos.settle(taken), raster.width, raster.height, small, small.pixels.toBitmap())
+                Photo(taken, raster.width, raster.height, small, small.pixels.toBitmap())
             }
             colorize(mine, access, photo, wish, options, another = true)
         }
@@ -123,6 +122,13 @@ class ColorizeViewModel(
         screen != Screen.VIEWFINDER -> screen
         photo != null -> Screen.PHOTO
         else -> Screen.EMPTY
+    }
+
+    /** Or given up. What the engine was asked to do with other photos' files it does before these are freed. */
+    private fun arrived() {
+        arriving = null
+        val kept = current?.photo?.file
+        engine.submit { photos.forgetOthers(kept) }
     }
 
     /** Makes the picture what the user wishes by now, unless another is on its way or the camera's is shown. */
@@ -150,12 +156,14 @@ class ColorizeViewModel(
         val photo = now.photo
         val pixels = photo.small.pixels.copy()
         fuse(pixels, now.raw.finished(now.finish), photo.small, now.finish.edges, engine.workers)
-        val shown = Shown(photo.file.name, photo.width, photo.height, photo.before, pixels.toBitmap())
+        val shown = Shown(photo.file.name, photo.file.slot, photo.width, photo.height, photo.before, pixels.toBitmap())
         main.execute {
             if (generation.get() != mine) return@execute
             current = now
-            arriving = 0
-            if (another) earlier.clear()
+            if (another) {
+                earlier.clear()
+                arrived()
+            }
             update {
                 copy(
                     screen = Screen.PHOTO,
@@ -297,7 +305,7 @@ class ColorizeViewModel(
     /** Of the work on the picture; what it was to bring is not asked for again. */
     private fun end() {
         if (arriving != generation.getAndIncrement()) givenUp = wish()
-        arriving = 0
+        arrived()
         update { copy(work = null) }
         settle()
     }
@@ -319,7 +327,7 @@ class ColorizeViewModel(
         val name = models.add(uri)
         main.execute {
             if (generation.get() != mine) return@execute
-            arriving = 0
+            arrived()
             update { copy(work = null) }
             choose(state.choice.copy(model = name))
         }
@@ -328,10 +336,11 @@ class ColorizeViewModel(
     // --- viewfinder ---
 
     fun viewfinder(on: Boolean) {
-        generation.incrementAndGet()
-        arriving = 0
+        val lost = arriving == generation.getAndIncrement()
+        arrived()
         update {
-            copy(screen = if (on) Screen.VIEWFINDER else screenWithoutCamera(), frame = null, work = null, notice = null)
+            val notice = if (lost) Notice(R.string.cancelled) else null
+            copy(screen = if (on) Screen.VIEWFINDER else screenWithoutCamera(), frame = null, work = null, notice = notice)
         }
         settle()
     }
@@ -364,7 +373,7 @@ class ColorizeViewModel(
 /** What is left of the work when the process is killed, beside the photo's file. */
 data class Saved(
     val hints: List<Hint>, val options: Options, val split: Float, val tool: Tool, val colour: Palette,
-    val photo: String?, // name of the one on the screen
+    val photo: String?, // slot of the one on the screen
 )
 
 /** The model and how it runs, kept for the next start. */

@@ -23,9 +23,13 @@ import java.io.OutputStream
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
+import java.util.UUID
 
 /** A photo's file, in the app's own folder, and the name it had. */
-data class PhotoFile(val file: File, val name: String)
+data class PhotoFile(val file: File, val name: String) {
+    /** What it is found again by. */
+    val slot: String get() = file.name
+}
 
 /** What was saved, and the names of what of its metadata could not go along. */
 data class Written(val uri: Uri, val leftOut: List<String>)
@@ -33,15 +37,15 @@ data class Written(val uri: Uri, val leftOut: List<String>)
 /** Where photos come from and go to. Everything here may block, and throws IOException. */
 interface Photos {
     /** Copies what [uri] names to where it outlives this process and the right to read it. */
-    fun take(uri: Uri, slot: String = OPENED): PhotoFile
+    fun take(uri: Uri, slot: String = freshSlot()): PhotoFile
 
     /** The same for a photo that the camera has just taken. */
-    fun take(jpeg: ByteArray): PhotoFile
+    fun take(jpeg: ByteArray, slot: String = freshSlot()): PhotoFile
 
-    /** Makes a photo, now that it proved readable, the one that is worked on. */
-    fun settle(photo: PhotoFile): PhotoFile
+    /** The photo that was taken into [slot], if it is still there. */
+    fun find(slot: String): PhotoFile?
 
-    /** The photo that was settled last, if it is still there. */
+    /** The one that was taken into a fresh slot last, if it is still there. */
     fun last(): PhotoFile?
 
     /** Upright, in sRGB, at full size, mutable; or a [window] on that. */
@@ -52,9 +56,14 @@ interface Photos {
 
     fun forget(photo: PhotoFile)
 
+    /** Frees what all but this one take. */
+    fun forgetOthers(photo: PhotoFile?)
+
     companion object {
-        const val OPENED = "opened"
-        const val CURRENT = "current"
+        const val FRESH = "opened-"
+
+        /** One that no other photo has: what still reads another photo's file goes on doing so. */
+        fun freshSlot(): String = FRESH + UUID.randomUUID()
     }
 }
 
@@ -73,35 +82,30 @@ class StoredPhotos(private val context: Context) : Photos {
         return keep(slot, name, stream)
     }
 
-    override fun take(jpeg: ByteArray): PhotoFile = keep(Photos.OPENED, "camera.jpg", jpeg.inputStream())
+    override fun take(jpeg: ByteArray, slot: String): PhotoFile = keep(slot, "camera.jpg", jpeg.inputStream())
 
     private fun keep(slot: String, name: String, content: InputStream): PhotoFile {
         val part = File(folder, "$slot.part")
         try {
             content.use { source -> part.outputStream().use { source.copyTo(it) } }
             val whole = File(folder, slot)
+            File(folder, "$slot.name").writeText(name) // first: a photo that is found has a name
             if (!part.renameTo(whole)) throw IOException("cannot rename $part")
-            File(folder, "$slot.name").writeText(name)
             return PhotoFile(whole, name)
         } finally {
             part.delete()
         }
     }
 
-    override fun settle(photo: PhotoFile): PhotoFile {
-        val whole = File(folder, Photos.CURRENT)
-        if (photo.file == whole) return photo
-        if (!photo.file.renameTo(whole)) throw IOException("cannot rename ${photo.file}")
-        val name = File(folder, "${photo.file.name}.name")
-        name.renameTo(File(folder, "${Photos.CURRENT}.name"))
-        return PhotoFile(whole, photo.name)
-    }
-
-    override fun last(): PhotoFile? {
-        val file = File(folder, Photos.CURRENT)
-        val name = File(folder, "${Photos.CURRENT}.name")
+    override fun find(slot: String): PhotoFile? {
+        val file = File(folder, slot)
+        val name = File(folder, "$slot.name")
         return if (file.isFile && name.isFile) PhotoFile(file, name.readText()) else null
     }
+
+    override fun last(): PhotoFile? = folder.listFiles().orEmpty()
+        .filter { it.name.startsWith(Photos.FRESH) && it.extension.isEmpty() }
+        .maxByOrNull { it.lastModified() }?.let { find(it.name) }
 
     override fun decode(photo: PhotoFile, window: Window?): BitmapRaster =
         BitmapRaster(ImageDecoder.decodeBitmap(ImageDecoder.createSource(photo.file.mapped())) { decoder, _, _ ->
@@ -151,8 +155,11 @@ class StoredPhotos(private val context: Context) : Photos {
 
     override fun forget(photo: PhotoFile) {
         photo.file.delete()
-        File(folder, "${photo.file.name}.name").delete()
+        File(folder, "${photo.slot}.name").delete()
     }
+
+    override fun forgetOthers(photo: PhotoFile?) =
+        folder.listFiles().orEmpty().filter { it.nameWithoutExtension != photo?.slot }.forEach { it.delete() }
 
     private fun name(uri: Uri): String {
         val columns = arrayOf(OpenableColumns.DISPLAY_NAME)

@@ -21,7 +21,7 @@ fun Bundle.put(state: UiState) {
     putFloat("split", state.split)
     putString("tool", state.tool.name)
     putString("colour", state.colour.name)
-    putString("photo", state.photo?.name)
+    putString("photo", state.photo?.slot)
 }
 
 fun Bundle.toSaved(): Saved {

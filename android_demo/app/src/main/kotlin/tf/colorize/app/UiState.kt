@@ -34,8 +34,8 @@ enum class Screen { EMPTY, PHOTO, VIEWFINDER }
 
 enum class Tool { COMPARE, HINT }
 
-/** A photo on the screen: its name and size, and its small copy before and after. */
-data class Shown(val name: String, val width: Int, val height: Int, val before: Bitmap, val after: Bitmap)
+/** A photo on the screen: its name, where its file is kept, its size, and its small copy before and after. */
+data class Shown(val name: String, val slot: String, val width: Int, val height: Int, val before: Bitmap, val after: Bitmap)
 
 /** The part of the photo that [window] names, in pixels of the photo's own or not many fewer. */
 data class Detail(val window: Window, val before: Bitmap, val after: Bitmap)

@@ -1,12 +1,18 @@
 package tf.colorize.app
 
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import android.net.Uri
 import android.widget.TextView
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Test
 import org.junit.runner.RunWith
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import java.io.ByteArrayOutputStream
+import java.io.File
 import java.util.concurrent.CancellationException
 import java.util.concurrent.CountDownLatch
 
@@ -66,6 +72,60 @@ class ImpatienceTest {
         assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
         assertEquals(R.string.saved, stage.state.notice!!.text)
         assertEquals("another.png", stage.state.photo!!.name)
+        assertEquals(listOf("another.png"), stage.kept) // the saved one's file was there as long as that took
+    }
+
+    @Test fun anOpeningThatIsCancelledLeavesThePhotoOnTheScreen() = notOpened { stage, gate ->
+        stage.click(R.id.cancel)
+        gate.countDown()
+        assertEquals(R.string.cancelled, stage.state.notice!!.text)
+    }
+
+    @Test fun anOpeningThatFailsLeavesThePhotoOnTheScreen() = notOpened { stage, gate ->
+        stage.models.opened.single().failure = OutOfMemoryError()
+        gate.countDown()
+        stage.settled()
+        assertEquals(R.string.too_large, stage.state.notice!!.text)
+    }
+
+    @Test fun anOpeningThatTheCameraEndsLeavesThePhotoOnTheScreen() = notOpened { stage, gate ->
+        stage.model.viewfinder(true)
+        gate.countDown()
+        assertEquals(Notice(R.string.cancelled), stage.state.notice)
+        stage.model.viewfinder(false)
+        assertNull(stage.state.notice)
+    }
+
+    /** A second photo that is [ended] while its colours are sought: what is saved then is the first one. */
+    private fun notOpened(ended: (Stage, CountDownLatch) -> Unit) {
+        val colorizer = FakeColorizer()
+        Stage(FakeModels { colorizer }).use { stage ->
+            val out = ByteArrayOutputStream()
+            shadowOf(stage.resolver).registerOutputStream(Uri.parse("content://media/external/images/media/1"), out)
+            stage.launch().opened(stage.photo("first.png"))
+            val gate = CountDownLatch(1)
+            colorizer.gate = gate
+            stage.model.open(stage.photo("second.jpg", tall()))
+            waitFor("the network") { colorizer.begun == 2 }
+            ended(stage, gate)
+            colorizer.failure = null
+            stage.settled()
+            assertEquals("first.png", stage.state.photo!!.name)
+            stage.click(R.id.save)
+            stage.settled()
+            assertEquals(listOf("first.colorized.jpg"), stage.inserted)
+            val saved = BitmapFactory.decodeByteArray(out.toByteArray(), 0, out.size())
+            assertEquals(100 to 75, saved.width to saved.height)
+            assertEquals(listOf("first.png"), stage.kept)
+        }
+    }
+
+    private fun tall(): File {
+        val bitmap = Bitmap.createBitmap(120, 160, Bitmap.Config.ARGB_8888)
+        return File.createTempFile("tall", ".jpg").apply {
+            deleteOnExit()
+            outputStream().use { bitmap.compress(Bitmap.CompressFormat.JPEG, 90, it) }
+        }
     }
 
     @Test fun savingIsCancelledAndNothingElse() = Stage().use { stage ->

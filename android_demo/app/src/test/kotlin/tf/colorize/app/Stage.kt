@@ -76,6 +76,15 @@ class Stage(val models: FakeModels = FakeModels(), val camera: FakeCamera = Fake
 
     fun settled() = waitFor("the end of the work") { state.work == null && state.saving == null }
 
+    /** Names of the photos whose files are kept, once the engine has done what it was asked to. */
+    val kept: List<String> get() {
+        var idle = false
+        app.graph.engine.submit { app.graph.main.execute { idle = true } }
+        waitFor("the engine") { idle }
+        val files = File(app.filesDir, "photos").listFiles().orEmpty().sorted()
+        return files.filter { it.extension == "name" }.map { it.readText() }.also { assertEquals("$files", 2 * it.size, files.size) }
+    }
+
     /** Names of the pictures that were put into the gallery, and how many were taken out again. */
     @Suppress("DEPRECATION")
     val inserted: List<String> get() = shadowOf(resolver).insertStatements.map { it.contentValues.getAsString("_display_name") }
