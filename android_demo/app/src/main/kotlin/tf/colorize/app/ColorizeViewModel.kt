@@ -48,6 +48,9 @@ class ColorizeViewModel(
     /** What the network failed at, or was not let finish: only another wish is worth a try. */
     private var givenUp: Wish? = null
 
+    /** Why the network last failed at a wish. */
+    private var complaint: Notice? = null
+
     private class Photo(val file: PhotoFile, val width: Int, val height: Int, val small: Small, val before: Bitmap)
 
     /** A photo, what the network of [card] answered to [wish], and how that was finished. */
@@ -174,6 +177,7 @@ class ColorizeViewModel(
                     card = now.card.takeIf { now.wish.choice == choice }, // else it is that of a model that failed
                     tool = if (now.card.hints) tool else Tool.COMPARE,
                     work = null,
+                    notice = notice.takeUnless { it === complaint && now.wish == wish() }, // as wished after all
                 )
             }
             settle() // the user did not wait
@@ -317,7 +321,8 @@ class ColorizeViewModel(
     fun choose(choice: Choice) {
         choices.keep(choice)
         givenUp = null
-        update { copy(choice = choice, card = null) }
+        val card = current?.takeIf { it.wish.choice == choice }?.card
+        update { copy(choice = choice, card = card, notice = notice?.takeUnless(Notice::problem)) }
         settle()
     }
 
@@ -358,7 +363,9 @@ class ColorizeViewModel(
         if (arrives) arriving = mine
         if (step != null) update { copy(work = Work(step, null)) }
         val failed = { failure: Throwable ->
-            update { copy(notice = noticeOf(failure, photo)) }
+            val why = noticeOf(failure, photo)
+            if (arriving != mine) complaint = why
+            update { copy(notice = why) }
             end()
         }
         submit({ generation.get() == mine }, failed) { access -> job(mine, access) }
