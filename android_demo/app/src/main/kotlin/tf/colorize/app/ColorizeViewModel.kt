@@ -91,33 +91,43 @@ class ColorizeViewModel(
 
     // --- photos ---
 
-    fun open(uri: Uri) = load { photos.take(uri) }
+    fun open(uri: Uri) = load(Opening(uri = uri)) { photos.take(uri, slot) }
 
-    fun open(jpeg: ByteArray) = load { photos.take(jpeg) }
+    fun open(jpeg: ByteArray) = load(Opening()) { photos.take(jpeg, slot) }
 
     /** What another app shares: a photo or a model file. */
-    fun take(uri: Uri) = load(model = { uri.takeIf(models::isOne) }) { photos.take(uri) }
+    fun take(uri: Uri) = take(Opening(uri = uri))
 
     /** Where the process was killed, the photo's file, the hints and the options are what is left. */
     fun restore(saved: Saved) {
         if (saved.photo == null || state.screen != Screen.EMPTY || state.work != null) return // it was not killed
-        val file = photos.find(saved.photo) ?: photos.last() ?: return
         update { copy(options = saved.options, split = saved.split, tool = saved.tool, colour = saved.colour) }
-        load(if (file.slot == saved.photo) saved.hints else emptyList()) { file }
+        take(saved.photo)
     }
 
-    private fun load(hints: List<Hint> = emptyList(), model: () -> Uri? = { null }, take: () -> PhotoFile) {
+    private fun take(photo: Opening) = load(photo) { mine ->
+        val kept = photos.find(slot)
+        when {
+            kept != null -> kept
+            uri == null -> photos.last() ?: throw IOException("nothing in $slot")
+            models.isOne(uri) -> null.also { addModel(mine, uri) }
+            else -> photos.take(uri, slot)
+        }
+    }
+
+    /** [take] gives nothing where it was no photo. */
+    private fun load(photo: Opening, take: Opening.(Int) -> PhotoFile?) {
         update { copy(notice = null, frame = null, screen = screenWithoutCamera()) }
-        val wish = Wish(hints, state.choice, state.options.vivid)
+        val choice = state.choice
         val options = state.options
-        run(Step.READING, arrives = true) { mine, access ->
-            model()?.let { return@run addModel(mine, it) }
-            val taken = take()
-            val photo = photos.decode(taken).use { raster ->
+        run(Step.READING, arrives = true, opening = photo) { mine, access ->
+            val taken = photo.take(mine) ?: return@run
+            val wish = Wish(if (taken.slot == photo.slot) photo.hints else emptyList(), choice, options.vivid)
+            val read = photos.decode(taken).use { raster ->
                 val small = Small.of(raster, engine.workers) { generation.get() == mine }
                 Photo(taken, raster.width, raster.height, small, small.pixels.toBitmap())
             }
-            colorize(mine, access, photo, wish, options, another = true)
+            colorize(mine, access, read, wish, options, another = true)
         }
     }
 
@@ -130,6 +140,7 @@ class ColorizeViewModel(
     /** Or given up. What the engine was asked to do with other photos' files it does before these are freed. */
     private fun arrived() {
         arriving = null
+        update { copy(opening = null) }
         val kept = current?.photo?.file
         engine.submit { photos.forgetOthers(kept) }
     }
@@ -358,10 +369,12 @@ class ColorizeViewModel(
     // --- work ---
 
     /** Work on the picture, of which only the latest counts; [step] null shows no progress. */
-    private fun run(step: Step?, arrives: Boolean = false, photo: Boolean = true, job: (Int, Engine.Access) -> Unit) {
+    private fun run(
+        step: Step?, arrives: Boolean = false, opening: Opening? = null, photo: Boolean = true, job: (Int, Engine.Access) -> Unit,
+    ) {
         val mine = generation.incrementAndGet()
         if (arrives) arriving = mine
-        if (step != null) update { copy(work = Work(step, null)) }
+        update { copy(work = step?.let { Work(it, null) } ?: work, opening = opening) }
         val failed = { failure: Throwable ->
             val why = noticeOf(failure, photo)
             if (arriving != mine) complaint = why
@@ -376,12 +389,6 @@ class ColorizeViewModel(
         if (wanted()) guarded({ main.execute { if (wanted()) failed(it) } }) { job(access) }
     }
 }
-
-/** What is left of the work when the process is killed, beside the photo's file. */
-data class Saved(
-    val hints: List<Hint>, val options: Options, val split: Float, val tool: Tool, val colour: Palette,
-    val photo: String?, // slot of the one on the screen
-)
 
 /** The model and how it runs, kept for the next start. */
 interface Choices {

@@ -11,9 +11,16 @@ import tf.colorize.core.Palette
 
 private const val NUMBERS = 6 // of a hint; radius -1 for none
 
+/** What is left of the work when the process is killed, beside the photo's file. */
+data class Saved(val options: Options, val split: Float, val tool: Tool, val colour: Palette, val photo: Opening?)
+
 /** Keeps what survives the process. */
 fun Bundle.put(state: UiState) {
-    putFloatArray("hints", state.hints.flatMap {
+    // The one on its way, as that is the one that was asked for last.
+    val photo = state.opening ?: state.photo?.let { Opening(it.slot, hints = state.hints) }
+    putString("photo", photo?.slot)
+    putString("uri", photo?.uri?.toString())
+    putFloatArray("hints", photo?.hints.orEmpty().flatMap {
         listOf(it.x, it.y, it.red.toFloat(), it.green.toFloat(), it.blue.toFloat(), it.radius ?: -1f)
     }.toFloatArray())
     putFloat("saturation", state.options.saturation)
@@ -21,7 +28,6 @@ fun Bundle.put(state: UiState) {
     putFloat("split", state.split)
     putString("tool", state.tool.name)
     putString("colour", state.colour.name)
-    putString("photo", state.photo?.slot)
 }
 
 fun Bundle.toSaved(): Saved {
@@ -33,12 +39,11 @@ fun Bundle.toSaved(): Saved {
         Hint(numbers[at], numbers[at + 1], numbers[at + 2].toInt(), numbers[at + 3].toInt(), numbers[at + 4].toInt(), radius)
     }
     return Saved(
-        hints,
         Options(vivid = getFloat("vivid", 0f), saturation = getFloat("saturation", 1f)),
         getFloat("split", usual.split),
         Tool.entries.firstOrNull { it.name == getString("tool") } ?: usual.tool,
         Palette.entries.firstOrNull { it.name == getString("colour") } ?: usual.colour,
-        getString("photo"),
+        getString("photo")?.let { Opening(it, getString("uri")?.let(Uri::parse), hints) },
     )
 }
 

@@ -13,6 +13,7 @@ import tf.colorize.core.Window
 data class UiState(
     val screen: Screen = Screen.EMPTY,
     val photo: Shown? = null,
+    val opening: Opening? = null, // on its way to the screen
     val detail: Detail? = null, // of the photo, where its small copy is not enough
     val work: Work? = null, // on the picture
     val saving: Work? = null, // which goes on whatever becomes of the picture
@@ -33,6 +34,9 @@ data class UiState(
 enum class Screen { EMPTY, PHOTO, VIEWFINDER }
 
 enum class Tool { COMPARE, HINT }
+
+/** A photo that can be opened again: by the file kept in [slot], else from [uri], and with the colours set on it. */
+data class Opening(val slot: String = Photos.freshSlot(), val uri: Uri? = null, val hints: List<Hint> = emptyList())
 
 /** A photo on the screen: its name, where its file is kept, its size, and its small copy before and after. */
 data class Shown(val name: String, val slot: String, val width: Int, val height: Int, val before: Bitmap, val after: Bitmap)

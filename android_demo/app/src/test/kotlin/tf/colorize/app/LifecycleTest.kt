@@ -1,5 +1,6 @@
 package tf.colorize.app
 
+import android.content.Intent
 import android.os.Bundle
 import android.view.View
 import org.junit.Assert.assertEquals
@@ -9,8 +10,11 @@ import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import tf.colorize.core.Palette
+import java.io.File
+import java.util.concurrent.CountDownLatch
 
 /** What the system does to the app: turned, killed, left. */
 @RunWith(Runner::class)
@@ -70,6 +74,58 @@ class LifecycleTest {
         assertEquals("second.png" to 0, stage.state.photo!!.name to stage.state.hints.size)
     }
 
+    @Test fun aPhotoThatIsBeingOpenedSurvivesTheProcess() {
+        val gate = CountDownLatch(1)
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            val intent = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, stage.photo("shared.png"))
+            stage.launch(intent = intent)
+            waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+            shadowOf(stage.resolver).registerInputStreamSupplier(stage.photo("shared.png")) { throw SecurityException("no more") }
+            stage.killed()
+            gate.countDown()
+            stage.settled()
+            assertEquals("shared.png", stage.state.photo!!.name)
+            assertEquals(listOf("shared.png"), stage.kept)
+        }
+    }
+
+    @Test fun aPhotoThatWasNotYetCopiedIsReadAgainOrMissed() {
+        val gate = CountDownLatch(1)
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().model.take(stage.photo())
+            repeat(2) {
+                stage.killed { File(stage.app.filesDir, "photos").deleteRecursively() }
+                waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+            }
+            shadowOf(stage.resolver).registerInputStreamSupplier(stage.photo()) { throw SecurityException("no more") }
+            stage.killed { File(stage.app.filesDir, "photos").deleteRecursively() }
+            gate.countDown()
+            stage.settled()
+            assertEquals(Screen.EMPTY to R.string.unreadable, stage.state.screen to stage.state.notice!!.text)
+        }
+    }
+
+    @Test fun aSecondDeathWhileAPhotoIsBroughtBackLosesNothing() {
+        var gate: CountDownLatch? = null
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().opened().model.addHint(10f, 20f)
+            stage.settled()
+            stage.model.vivid(0.5f)
+            stage.settled()
+            val before = stage.state
+            gate = CountDownLatch(1)
+            repeat(2) {
+                stage.killed()
+                waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+                assertEquals(Screen.EMPTY, stage.state.screen)
+            }
+            gate!!.countDown()
+            stage.settled()
+            assertEquals(before.hints to before.options, stage.state.hints to stage.state.options)
+            assertTrue(before.photo!!.after.sameAs(stage.state.photo!!.after))
+        }
+    }
+
     @Test fun backEndsSettingColoursBeforeTheApp() = Stage().use { stage ->
         stage.launch().opened().click(R.id.hint)
         back(stage)
@@ -101,6 +157,15 @@ class LifecycleTest {
         assertEquals(2, stage.models.opened.size)
         stage.app.onTrimMemory(android.content.ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
         waitFor("release") { stage.models.opened.last().closedOn != null }
+    }
+
+    /** Its process, while the screen is not seen; and then it is begun again. */
+    private fun Stage.killed(meanwhile: () -> Unit = {}) {
+        val saved = Bundle()
+        controller.saveInstanceState(saved).pause().stop().destroy()
+        install()
+        meanwhile()
+        launch(saved)
     }
 
     @Suppress("DEPRECATION")
