@@ -293,6 +293,7 @@ class ColorizeViewModel(
             }
             main.execute {
                 if (saves.get() == mine) update { copy(saving = null, notice = saved(written), toShare = written.uri.takeIf { share }) }
+                else submit({ true }, ::failed) { photos.discard(written) } // it was called cancelled
             }
         }
     }

@@ -54,6 +54,9 @@ interface Photos {
     /** Writes the colorized [raster] into the gallery, with what the photo's file held and the mark of what was done. */
     fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Written
 
+    /** Takes out of the gallery again what was saved. */
+    fun discard(written: Written)
+
     fun forget(photo: PhotoFile)
 
     /** Frees what all but this one take. */
@@ -151,6 +154,10 @@ class StoredPhotos(private val context: Context) : Photos {
             if (!whole) throw out.failure ?: IOException("the encoder gave up")
         }
         return metadata.leftOut
+    }
+
+    override fun discard(written: Written) {
+        resolver.delete(written.uri, null, null)
     }
 
     override fun forget(photo: PhotoFile) {

@@ -142,6 +142,24 @@ class ImpatienceTest {
         assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
     }
 
+    @Test fun whatIsCancelledWhileItIsWrittenIsTakenOutAgain() = Stage().use { stage ->
+        stage.launch().opened()
+        val gate = CountDownLatch(1)
+        val begun = CountDownLatch(1)
+        stage.photos.onSave = { begun.countDown(); gate.await() }
+        stage.click(R.id.save)
+        begun.await()
+        stage.click(R.id.cancel)
+        gate.countDown()
+        waitFor("the entry's end") { stage.deleted == 1 }
+        assertEquals(1, stage.inserted.size)
+        assertEquals(Notice(R.string.cancelled), stage.state.notice)
+        stage.photos.onSave = null
+        stage.click(R.id.save) // and the next one stays
+        stage.settled()
+        assertEquals(2 to 1, stage.inserted.size to stage.deleted)
+    }
+
     @Test fun cancelledColoursAreNotSoughtAgain() {
         val colorizer = FakeColorizer()
         Stage(FakeModels { colorizer }).use { stage ->
