@@ -110,16 +110,20 @@ class StoredPhotos(private val context: Context) : Photos {
         .filter { it.name.startsWith(Photos.FRESH) && it.extension.isEmpty() }
         .maxByOrNull { it.lastModified() }?.let { find(it.name) }
 
-    override fun decode(photo: PhotoFile, window: Window?): BitmapRaster =
-        BitmapRaster(ImageDecoder.decodeBitmap(ImageDecoder.createSource(photo.file.mapped())) { decoder, _, _ ->
+    override fun decode(photo: PhotoFile, window: Window?): BitmapRaster {
+        val file = photo.file.mappedToChange()
+        val orientation = Orientation.beyondDecoder(file)
+        val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(file)) { decoder, _, _ ->
             decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
             decoder.isMutableRequired = true
             decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
-            if (window != null) {
-                decoder.setTargetSize(window.width, window.height)
-                decoder.crop = Rect(window.left, window.top, window.right, window.bottom)
+            window?.let(orientation::stored)?.run {
+                decoder.setTargetSize(width, height)
+                decoder.crop = Rect(left, top, right, bottom)
             }
-        })
+        }
+        return BitmapRaster(orientation.upright(bitmap))
+    }
 
     override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Written {
         val alpha = raster.bitmap.hasAlpha()
@@ -185,6 +189,10 @@ class StoredPhotos(private val context: Context) : Photos {
 
 /** The whole file as memory that the system reads when it is looked at. */
 fun File.mapped(): ByteBuffer = RandomAccessFile(this, "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
+
+/** The same to be changed in memory alone. */
+private fun File.mappedToChange(): ByteBuffer =
+    RandomAccessFile(this, "rw").use { it.channel.map(FileChannel.MapMode.PRIVATE, 0, it.length()) }
 
 /** Keeps what went wrong in writing: the encoders of Android swallow it, and say that something did. */
 private class Remembering(out: OutputStream) : FilterOutputStream(out) {

@@ -14,7 +14,6 @@ import org.junit.runner.RunWith
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import tf.colorize.core.Window
-import java.io.ByteArrayOutputStream
 import java.io.File
 import java.time.Duration
 
@@ -137,15 +136,7 @@ class DetailTest {
     /** 60 × 40 in the file, and to be turned by a quarter. */
     private fun turned(): File {
         val colours = IntArray(60 * 40) { (0xFF shl 24) or (it * 7919 and 0xFFFFFF) }
-        val bitmap = Bitmap.createBitmap(colours, 60, 40, Bitmap.Config.ARGB_8888)
-        val jpeg = ByteArrayOutputStream().also { bitmap.compress(Bitmap.CompressFormat.JPEG, 90, it) }.toByteArray()
-        val exif = "Exif\u0000\u0000MM\u0000*\u0000\u0000\u0000\u0008\u0000\u0001".toByteArray(Charsets.ISO_8859_1) +
-            byteArrayOf(1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0)
-        val segment = byteArrayOf(0xFF.toByte(), 0xE1.toByte(), 0, (exif.size + 2).toByte()) + exif
-        return File.createTempFile("turned", ".jpg").apply {
-            deleteOnExit()
-            writeBytes(jpeg.copyOf(2) + segment + jpeg.drop(2))
-        }
+        return oriented(Format.JPEG, Bitmap.createBitmap(colours, 60, 40, Bitmap.Config.ARGB_8888), 6)
     }
 
     private fun pinchOpen(view: CompareView) {

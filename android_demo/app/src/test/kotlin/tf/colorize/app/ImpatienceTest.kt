@@ -70,7 +70,7 @@ class ImpatienceTest {
         gate.countDown()
         stage.settled()
         assertEquals(listOf("photo.colorized.jpg"), stage.inserted)
-        assertEquals(R.string.saved, stage.state.notice!!.text)
+        assertEquals(Notice(R.string.saved), stage.state.notice)
         assertEquals("another.png", stage.state.photo!!.name)
         assertEquals(listOf("another.png"), stage.kept) // the saved one's file was there as long as that took
     }

@@ -30,6 +30,15 @@ object Exif {
         return if (named) block.copyOfRange(Metadata.EXIF.size, block.size) else block
     }
 
+    /** How [block] says that the picture is to be turned or mirrored, 1 to 8; 1, as it is, where it says nothing. */
+    fun orientation(block: ByteArray): Int = try {
+        val tiff = ByteBuffer.wrap(block).order(orderOf(block))
+        val at = directory(tiff, tiff.getInt(4)).firstOrNull { tiff.getShort(it).toInt() == ORIENTATION && tiff.getShort(it + 2) == SHORT }
+        at?.let { tiff.getShort(it + 8).toInt() }?.takeIf { it in 1..8 } ?: 1
+    } catch (_: IndexOutOfBoundsException) {
+        1
+    }
+
     /** A TIFF structure that says no more than the Software, Orientation = 1. */
     fun fresh(software: String, width: Int, height: Int): ByteArray = rewritten(EMPTY, software, width, height)
 
