@@ -48,7 +48,7 @@ interface Photos {
     /** The one that was taken into a fresh slot last, if it is still there. */
     fun last(): PhotoFile?
 
-    /** Upright, in sRGB, at full size, mutable; or a [window] on that. */
+    /** Upright, in sRGB, at full size, mutable, not premultiplied; or a [window] on that, which can be drawn. */
     fun decode(photo: PhotoFile, window: Window? = null): BitmapRaster
 
     /** Writes the colorized [raster] into the gallery, with what the photo's file held and the mark of what was done. */
@@ -117,6 +117,7 @@ class StoredPhotos(private val context: Context) : Photos {
             decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
             decoder.isMutableRequired = true
             decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
+            if (window == null) decoder.isUnpremultipliedRequired = true // which keeps the colours of what is nearly transparent
             window?.let(orientation::stored)?.run {
                 decoder.setTargetSize(width, height)
                 decoder.crop = Rect(left, top, right, bottom)

@@ -34,7 +34,7 @@ class DetailTest {
         assertTrue("stripes", contrast(stage) > 150)
         assertTrue("in colour", stage.state.detail!!.after.argb().any { it ushr 16 and 0xFF != it and 0xFF })
         // What is shown is what would be saved.
-        val before = stage.photos.decode(stage.photos.last()!!).bitmap
+        val before = stage.photos.decode(stage.photos.last()!!, Window(HEIGHT, WIDTH)).bitmap
         val seen = stage.state.detail!!.before
         assertTrue(Bitmap.createBitmap(before, window.left, window.top, seen.width, seen.height).sameAs(seen))
     }

@@ -13,6 +13,7 @@ import org.junit.runner.RunWith
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import tf.colorize.core.ModelException
+import tf.colorize.core.Window
 import java.io.File
 import java.io.IOException
 import java.io.OutputStream
@@ -74,6 +75,36 @@ class SavingTest {
         }
     }
 
+    @Test fun whatIsNearlyTransparentKeepsItsColours() = Stage().use { stage ->
+        for (format in listOf(Format.PNG, Format.WEBP)) for (orientation in listOf(1, 6)) {
+            // Where nothing is seen Android's encoder of WebP writes black.
+            val faint = listOf(0x033C3C3C, if (format == Format.PNG) 0x00785A46 else 0x05785A46)
+            val bitmap = Bitmap.createBitmap(40, 30, Bitmap.Config.ARGB_8888).apply {
+                isPremultiplied = false
+                setPixels(IntArray(40 * 30) { faint[it % 2] }, 0, 40, 0, 0, 40, 30)
+            }
+            val photo = stage.photos.take(stage.photo("faint.$format", oriented(format, bitmap, orientation)))
+            val read = stage.photos.decode(photo)
+            assertEquals("$format $orientation", faint.toSet(), read.bitmap.argb().toSet())
+            val out = java.io.ByteArrayOutputStream()
+            shadowOf(stage.resolver).registerOutputStream(Uri.parse("content://media/external/images/media/${stage.inserted.size + 1}"), out)
+            stage.photos.save(photo, read, FakeColorizer.CARD)
+            val saved = javax.imageio.ImageIO.read(out.toByteArray().inputStream())
+            assertEquals(faint.toSet(), saved.getRGB(0, 0, saved.width, saved.height, null, 0, saved.width).toSet())
+            // What is on the screen is drawn, and only what is premultiplied can be.
+            assertTrue(stage.photos.decode(photo, Window(saved.height, saved.width)).bitmap.isPremultiplied)
+        }
+    }
+
+    @Test fun aPhotoWithAlphaIsShown() = Stage().use { stage ->
+        stage.launch().opened(stage.photo("glass.png", glass()))
+        stage.drawn()
+        assertTrue(stage.state.photo!!.run { before.isPremultiplied && after.isPremultiplied })
+        stage.click(R.id.save)
+        stage.settled()
+        assertEquals(Notice(R.string.saved) to listOf("glass.colorized.png"), stage.state.notice to stage.inserted)
+    }
+
     @Test fun sharingSavesAtFullSizeFirst() = Stage().use { stage ->
         val out = java.io.ByteArrayOutputStream()
         shadowOf(stage.resolver).registerOutputStream(Uri.parse("content://media/external/images/media/1"), out)
@@ -107,6 +138,11 @@ class SavingTest {
         assertEquals(R.string.no_space, stage.state.notice!!.text)
         assertEquals(1, stage.deleted)
         assertEquals(Screen.PHOTO, stage.state.screen)
+    }
+
+    private fun glass(): File {
+        val codes = IntArray(40 * 30) { (it % 256 shl 24) or 0x786450 }
+        return oriented(Format.PNG, Bitmap.createBitmap(codes, 40, 30, Bitmap.Config.ARGB_8888), 1)
     }
 
     /** Of which a JPEG is large. */
