@@ -127,17 +127,17 @@ class StoredPhotos(private val context: Context) : Photos {
     }
 
     override fun save(photo: PhotoFile, raster: BitmapRaster, card: Card): Written {
-        val alpha = raster.bitmap.hasAlpha()
-        val name = photo.name.substringBeforeLast('.') + if (alpha) ".colorized.png" else ".colorized.jpg"
+        val png = raster.bitmap.hasAlpha() || maxOf(raster.width, raster.height) > LARGEST_JPEG
+        val name = photo.name.substringBeforeLast('.') + if (png) ".colorized.png" else ".colorized.jpg"
         val values = ContentValues().apply {
             put(MediaStore.Images.Media.DISPLAY_NAME, name)
-            put(MediaStore.Images.Media.MIME_TYPE, if (alpha) "image/png" else "image/jpeg")
+            put(MediaStore.Images.Media.MIME_TYPE, if (png) "image/png" else "image/jpeg")
             put(MediaStore.Images.Media.RELATIVE_PATH, Environment.DIRECTORY_PICTURES + "/Colorized")
             put(MediaStore.Images.Media.IS_PENDING, 1)
         }
         val uri = resolver.insert(MediaStore.Images.Media.EXTERNAL_CONTENT_URI, values) ?: throw IOException("no gallery")
         try {
-            val leftOut = write(uri, photo, raster.bitmap, alpha, Provenance.software(version, card))
+            val leftOut = write(uri, photo, raster.bitmap, png, Provenance.software(version, card))
             resolver.update(uri, ContentValues().apply { put(MediaStore.Images.Media.IS_PENDING, 0) }, null, null)
             return Written(uri, leftOut)
         } catch (failure: Throwable) {
@@ -146,12 +146,12 @@ class StoredPhotos(private val context: Context) : Photos {
         }
     }
 
-    private fun write(uri: Uri, photo: PhotoFile, bitmap: Bitmap, alpha: Boolean, tool: String): List<String> {
-        val room = if (alpha) Metadata.Room.OF_PNG else Metadata.Room.OF_JPEG
+    private fun write(uri: Uri, photo: PhotoFile, bitmap: Bitmap, png: Boolean, tool: String): List<String> {
+        val room = if (png) Metadata.Room.OF_PNG else Metadata.Room.OF_JPEG
         val metadata = Metadata.read(photo.file.mapped()).marked(tool, bitmap.width, bitmap.height, room)
         val out = Remembering(resolver.openOutputStream(uri) ?: throw IOException("nothing can be written to $uri"))
         out.buffered().use { file ->
-            val whole = if (alpha) {
+            val whole = if (png) {
                 bitmap.compress(Bitmap.CompressFormat.PNG, 100, Metadata.intoPng(file, metadata))
             } else {
                 bitmap.compress(Bitmap.CompressFormat.JPEG, QUALITY, Metadata.intoJpeg(file, metadata))
@@ -185,6 +185,7 @@ class StoredPhotos(private val context: Context) : Photos {
 
     private companion object {
         const val QUALITY = 95
+        const val LARGEST_JPEG = 65_500 // a side; what libjpeg-turbo writes
     }
 }
 

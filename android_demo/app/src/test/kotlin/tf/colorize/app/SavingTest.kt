@@ -96,6 +96,15 @@ class SavingTest {
         }
     }
 
+    @Test fun whatIsTooWideForAJpegBecomesAPng() = Stage().use { stage ->
+        val photo = stage.photos.take(stage.photo("panorama.jpg"))
+        for ((width, height) in listOf(65_500 to 1, 65_501 to 1, 1 to 65_501)) {
+            val bitmap = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888).apply { setHasAlpha(false) }
+            stage.photos.save(photo, BitmapRaster(bitmap), FakeColorizer.CARD)
+        }
+        assertEquals(listOf("jpg", "png", "png").map { "panorama.colorized.$it" }, stage.inserted)
+    }
+
     @Test fun aPhotoWithAlphaIsShown() = Stage().use { stage ->
         stage.launch().opened(stage.photo("glass.png", glass()))
         stage.drawn()
