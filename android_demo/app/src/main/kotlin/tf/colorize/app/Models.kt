@@ -3,6 +3,7 @@ package tf.colorize.app
 import android.content.Context
 import android.net.Uri
 import tf.colorize.core.Accelerator
+import tf.colorize.core.Card
 import tf.colorize.core.ModelException
 import tf.colorize.core.ModelFile
 import tf.colorize.core.NetworkColorizer
@@ -56,8 +57,7 @@ class StoredModels(private val context: Context) : Models {
             stream(uri).use { from -> part.outputStream().use { from.copyUpTo(LARGEST, it) } }
             val model = ModelFile.read(part.mapped())
             if (model.card.kind != "colorize") throw ModelException(ModelException.Reason.NOT_A_COLORIZER, model.card.kind)
-            // The checksum in the name: another file of the same name is another model.
-            val name = model.card.name.replace(Regex("[^\\w.-]"), "_") + "-" + model.card.sha256.take(8) + SUFFIX
+            val name = fileName(model.card)
             if (!part.renameTo(File(folder, name))) throw IOException("cannot rename $part")
             return name
         } finally {
@@ -91,12 +91,17 @@ class StoredModels(private val context: Context) : Models {
         override fun keep(key: String, holds: Boolean) = kept.edit().putBoolean(key, holds).apply()
     }
 
-    private companion object {
-        const val ASSETS = "models"
-        const val SUFFIX = ".tflite"
-        const val LARGEST = 512 shl 20
+    companion object {
+        private const val ASSETS = "models"
+        private const val SUFFIX = ".tflite"
+        private const val LARGEST = 512 shl 20
+        private const val LONGEST = 60 // letters of any script: with what follows they are to fit into 255 bytes
 
-        fun InputStream.copyUpTo(most: Int, out: OutputStream) {
+        /** With the checksum in it: another file of the same name is another model. */
+        fun fileName(card: Card): String =
+            card.name.replace(Regex("[^\\w.-]"), "_").take(LONGEST) + "-" + card.sha256.take(8) + SUFFIX
+
+        private fun InputStream.copyUpTo(most: Int, out: OutputStream) {
             val piece = ByteArray(1 shl 16)
             var sum = 0
             while (true) {

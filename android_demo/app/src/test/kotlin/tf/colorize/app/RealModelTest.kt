@@ -57,6 +57,16 @@ class RealModelTest {
         }
     }
 
+    @Test fun noNameOfAModelIsTooLongForAFile() {
+        val card = ModelFile.read(ByteBuffer.wrap(golden("models/tiny.tflite").readBytes())).card
+        for (letter in listOf("a", "é", "語", "😀")) {
+            val name = StoredModels.fileName(card.copy(name = letter.repeat(300)))
+            assertTrue(name, name.endsWith("-${card.sha256.take(8)}.tflite") && name.length in 60..80)
+            assertTrue(name, name.toByteArray().size <= 255)
+        }
+        assertEquals("tiny_model-${card.sha256.take(8)}.tflite", StoredModels.fileName(card.copy(name = "tiny model")))
+    }
+
     @Test fun anExportedPix2pixThatIsSharedColoursAsItDoesInPython() {
         app.graph = Graph(app)
         val send = Intent(Intent.ACTION_SEND).putExtra(Intent.EXTRA_STREAM, shared("models/pix2pix.tflite"))
