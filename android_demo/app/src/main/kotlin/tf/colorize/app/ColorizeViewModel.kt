@@ -100,9 +100,19 @@ class ColorizeViewModel(
 
     /** Where the process was killed, the photo's file, the hints and the options are what is left. */
     fun restore(saved: Saved) {
-        if (saved.photo == null || state.screen != Screen.EMPTY || state.work != null) return // it was not killed
-        update { copy(options = saved.options, split = saved.split, tool = saved.tool, colour = saved.colour) }
-        take(saved.photo)
+        val photo = saved.opening ?: saved.shown // the one that was asked for last
+        if (photo == null || state.screen != Screen.EMPTY || state.work != null) return // it was not killed
+        update { copy(options = saved.options, split = saved.split, tool = saved.tool, colour = saved.colour, before = saved.shown) }
+        take(photo)
+    }
+
+    /** The photo that the process had on the screen when it died, where one that was to follow it does not come. */
+    private fun bringBack() {
+        val before = state.before.takeIf { arriving == null && state.screen == Screen.EMPTY } ?: return
+        val said = state.notice
+        update { copy(before = null) }
+        take(before)
+        update { copy(notice = said) }
     }
 
     private fun take(photo: Opening) = load(photo) { mine ->
@@ -141,7 +151,7 @@ class ColorizeViewModel(
     private fun arrived() {
         arriving = null
         update { copy(opening = null) }
-        val kept = current?.photo?.file
+        val kept = setOfNotNull(current?.photo?.file?.slot, state.before?.slot)
         engine.submit { photos.forgetOthers(kept) }
     }
 
@@ -176,6 +186,7 @@ class ColorizeViewModel(
             current = now
             if (another) {
                 earlier.clear()
+                update { copy(before = null) }
                 arrived()
             }
             update {
@@ -321,9 +332,11 @@ class ColorizeViewModel(
     /** Of the work on the picture; what it was to bring is not asked for again. */
     private fun end() {
         if (arriving != generation.getAndIncrement()) givenUp = wish()
+        update { copy(before = before.takeUnless { it?.slot == opening?.slot }) } // once is enough
         arrived()
         update { copy(work = null) }
         settle()
+        bringBack()
     }
 
     fun batch(batch: Batch?) = update { copy(batch = batch) }
@@ -347,6 +360,7 @@ class ColorizeViewModel(
             arrived()
             update { copy(work = null) }
             choose(state.choice.copy(model = name))
+            bringBack()
         }
     }
 
@@ -360,6 +374,7 @@ class ColorizeViewModel(
             copy(screen = if (on) Screen.VIEWFINDER else screenWithoutCamera(), frame = null, work = null, notice = notice)
         }
         settle()
+        bringBack()
     }
 
     /** One more, coloured by the network of [card]. */

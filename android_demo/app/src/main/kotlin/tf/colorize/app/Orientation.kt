@@ -2,7 +2,6 @@ package tf.colorize.app
 
 import android.graphics.Bitmap
 import android.graphics.ColorSpace
-import android.graphics.Rect
 import tf.colorize.core.Exif
 import tf.colorize.core.Window
 import java.nio.ByteBuffer

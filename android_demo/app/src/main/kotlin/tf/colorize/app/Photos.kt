@@ -59,8 +59,8 @@ interface Photos {
 
     fun forget(photo: PhotoFile)
 
-    /** Frees what all but this one take. */
-    fun forgetOthers(photo: PhotoFile?)
+    /** Frees what all but these take. */
+    fun forgetOthers(slots: Set<String>)
 
     companion object {
         const val FRESH = "opened-"
@@ -170,8 +170,8 @@ class StoredPhotos(private val context: Context) : Photos {
         File(folder, "${photo.slot}.name").delete()
     }
 
-    override fun forgetOthers(photo: PhotoFile?) =
-        folder.listFiles().orEmpty().filter { it.nameWithoutExtension != photo?.slot }.forEach { it.delete() }
+    override fun forgetOthers(slots: Set<String>) =
+        folder.listFiles().orEmpty().filter { it.nameWithoutExtension !in slots }.forEach { it.delete() }
 
     private fun name(uri: Uri): String {
         val columns = arrayOf(OpenableColumns.DISPLAY_NAME)

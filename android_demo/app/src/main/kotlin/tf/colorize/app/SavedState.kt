@@ -12,17 +12,14 @@ import tf.colorize.core.Palette
 private const val NUMBERS = 6 // of a hint; radius -1 for none
 
 /** What is left of the work when the process is killed, beside the photo's file. */
-data class Saved(val options: Options, val split: Float, val tool: Tool, val colour: Palette, val photo: Opening?)
+data class Saved(
+    val options: Options, val split: Float, val tool: Tool, val colour: Palette, val shown: Opening?, val opening: Opening?,
+)
 
 /** Keeps what survives the process. */
 fun Bundle.put(state: UiState) {
-    // The one on its way, as that is the one that was asked for last.
-    val photo = state.opening ?: state.photo?.let { Opening(it.slot, hints = state.hints) }
-    putString("photo", photo?.slot)
-    putString("uri", photo?.uri?.toString())
-    putFloatArray("hints", photo?.hints.orEmpty().flatMap {
-        listOf(it.x, it.y, it.red.toFloat(), it.green.toFloat(), it.blue.toFloat(), it.radius ?: -1f)
-    }.toFloatArray())
+    putBundle("shown", (state.photo?.let { Opening(it.slot, hints = state.hints) } ?: state.before)?.toBundle())
+    putBundle("opening", state.opening?.toBundle())
     putFloat("saturation", state.options.saturation)
     putFloat("vivid", state.options.vivid)
     putFloat("split", state.split)
@@ -32,19 +29,32 @@ fun Bundle.put(state: UiState) {
 
 fun Bundle.toSaved(): Saved {
     val usual = UiState()
+    return Saved(
+        Options(vivid = getFloat("vivid", 0f), saturation = getFloat("saturation", 1f)),
+        getFloat("split", usual.split),
+        Tool.entries.firstOrNull { it.name == getString("tool") } ?: usual.tool,
+        Palette.entries.firstOrNull { it.name == getString("colour") } ?: usual.colour,
+        getBundle("shown")?.toOpening(),
+        getBundle("opening")?.toOpening(),
+    )
+}
+
+private fun Opening.toBundle() = Bundle().also {
+    it.putString("photo", slot)
+    it.putString("uri", uri?.toString())
+    it.putFloatArray("hints", hints.flatMap { hint ->
+        listOf(hint.x, hint.y, hint.red.toFloat(), hint.green.toFloat(), hint.blue.toFloat(), hint.radius ?: -1f)
+    }.toFloatArray())
+}
+
+private fun Bundle.toOpening(): Opening? {
     val numbers = getFloatArray("hints") ?: FloatArray(0)
     val hints = List(numbers.size / NUMBERS) {
         val at = it * NUMBERS
         val radius = numbers[at + 5].takeIf { value -> value > 0 }
         Hint(numbers[at], numbers[at + 1], numbers[at + 2].toInt(), numbers[at + 3].toInt(), numbers[at + 4].toInt(), radius)
     }
-    return Saved(
-        Options(vivid = getFloat("vivid", 0f), saturation = getFloat("saturation", 1f)),
-        getFloat("split", usual.split),
-        Tool.entries.firstOrNull { it.name == getString("tool") } ?: usual.tool,
-        Palette.entries.firstOrNull { it.name == getString("colour") } ?: usual.colour,
-        getString("photo")?.let { Opening(it, getString("uri")?.let(Uri::parse), hints) },
-    )
+    return getString("photo")?.let { Opening(it, getString("uri")?.let(Uri::parse), hints) }
 }
 
 /** The files that another app shares. */

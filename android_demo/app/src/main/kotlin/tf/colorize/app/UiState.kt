@@ -14,6 +14,7 @@ data class UiState(
     val screen: Screen = Screen.EMPTY,
     val photo: Shown? = null,
     val opening: Opening? = null, // on its way to the screen
+    val before: Opening? = null, // on the screen when the process died, until one is again
     val detail: Detail? = null, // of the photo, where its small copy is not enough
     val work: Work? = null, // on the picture
     val saving: Work? = null, // which goes on whatever becomes of the picture

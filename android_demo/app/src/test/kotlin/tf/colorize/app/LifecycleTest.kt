@@ -126,6 +126,37 @@ class LifecycleTest {
         }
     }
 
+    @Test fun whatAnotherPhotoWasToFollowComesBackIfThatIsCancelled() = anotherPhotoDoesNotCome(R.string.cancelled) { stage ->
+        stage.click(R.id.cancel)
+    }
+
+    @Test fun whatAnotherPhotoWasToFollowComesBackWhenTheCameraIsClosed() = anotherPhotoDoesNotCome(null) { stage ->
+        stage.model.viewfinder(true)
+        stage.model.viewfinder(false)
+    }
+
+    private fun anotherPhotoDoesNotCome(said: Int?, end: (Stage) -> Unit) {
+        var gate: CountDownLatch? = null
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().opened(stage.photo("first.png")).model.addHint(10f, 20f)
+            stage.settled()
+            val hints = stage.state.hints
+            gate = CountDownLatch(1)
+            stage.models.opened.last().gate = gate
+            stage.model.open(stage.photo("second.png"))
+            repeat(2) {
+                waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+                stage.killed()
+            }
+            waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+            end(stage)
+            gate!!.countDown()
+            stage.settled()
+            assertEquals(Triple("first.png", hints, said), stage.state.run { Triple(photo?.name, this.hints, notice?.text) })
+            assertEquals(listOf("first.png"), stage.kept)
+        }
+    }
+
     @Test fun backEndsSettingColoursBeforeTheApp() = Stage().use { stage ->
         stage.launch().opened().click(R.id.hint)
         back(stage)
