@@ -85,7 +85,7 @@ def listing(report: Report) -> str:
     if quality := report.quality:
         figures = ", ".join(f"{name} {quality[name]:.3g}" for name in ("psnr", "ssim", "colourfulness"))
         rows.append(("quality", f"{figures} of {quality['photos']:.0f} photos"))
-    else:
+    elif report.drift:
         rows.append(("quality", "not measured: no photo here has a truth that the network has not learnt from"))
     if report.latency_ms:
         each = [f"{milliseconds(times['min'])} on {threads}" for threads, times in report.latency_ms.items()]
