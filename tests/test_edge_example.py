@@ -28,7 +28,7 @@ def run(*words):
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny-fixed"])
-@pytest.mark.parametrize(("photo", "times"), [("gray.png", 1), ("colour.png", 1), ("colour.png", 20)])
+@pytest.mark.parametrize(("photo", "times"), [("gray.png", 1), ("colour.png", 1), ("colour.png", 20), ("tall.png", 1)])
 def test_the_example_equals_the_product(tmp_path, model, photo, times):
     source, target = tmp_path / photo, tmp_path / "out.png"
     with Image.open(ROOT / "tests" / "golden" / photo) as image:  # as it is, or large enough to be reduced at first
