@@ -19,7 +19,7 @@ from colorize_tf.run_lock import check_free
 from colorize_tf.study.plan import Entry, train_command
 from colorize_tf.study.results import RULE, best, record
 from colorize_tf.study.steps import StepFailed, Steps
-from colorize_tf.study.training import Budget, check_begun, train, trained
+from colorize_tf.study.training import TRIAL, Budget, check_begun, train, trained
 from colorize_tf.summary import json_text, read_json
 
 __all__ = ["Settings", "Study"]
@@ -75,7 +75,8 @@ class Study:
                     raise InputError("--row", "must be judged on the same photos as the rows before it", entry.name)
             self._photos(config.data)
         for entry in self.rows:  # such as one that still saves: its study was killed
-            check_free(self._run(entry))
+            for run in (self._run(entry), self._folder(entry) / TRIAL):
+                check_free(run)
 
     def run(self, command: str) -> int:
         """Trains, judges and exports row by row, then compares; 1 if no row could be judged."""

@@ -18,10 +18,11 @@ from colorize_tf.study.plan import EPOCHS, NEVER, Entry, left_out, phases, train
 from colorize_tf.study.steps import StepFailed, Steps, commit
 from colorize_tf.summary import read_json
 
-__all__ = ["Budget", "Trained", "check_begun", "planned", "train", "trained"]
+__all__ = ["TRIAL", "Budget", "Trained", "check_begun", "planned", "train", "trained"]
 
 TRAIN = "colorize_tf.train"
 PLAN = "plan.json"
+TRIAL = "trial"  # folder of the run that tells the pace
 SLACK = 0.02  # of the budget, which is not worth starting a process for
 TRIAL_STEPS = 24  # of each of two epochs; the second is timed, for the first compiles and fills buffers
 
@@ -152,7 +153,7 @@ def _plan(entry: Entry, steps: Steps, data: str | None, common: Sequence[str], b
     if budget.passes is not None:
         plan = Plan(budget.passes, None, budget.amount)
     else:
-        trial = folder / "trial"
+        trial = folder / TRIAL
         shutil.rmtree(trial, ignore_errors=True)
         # In the phase that most of the time goes to, which is the last one that the preset reaches.
         train_options = entry.paper.train
