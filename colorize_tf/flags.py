@@ -56,8 +56,10 @@ def parse(argv: Sequence[str]) -> Arguments:
         config = config.smoke()
     config = with_values(config, values)
     config.model.check_batch(config.data.batch)
-    taught = config.train.init_from or config.train.encoder_weights
-    if config.train.slow and not taught and "slow" not in values:
+    start, encoder = config.train.init_from, config.train.encoder_weights
+    if start and encoder:
+        raise InputError("--encoder-weights", "does not go with --init-from, whose weights would replace it", encoder)
+    if config.train.slow and not (start or encoder) and "slow" not in values:
         config = with_values(config, {"slow": ()})  # of a preset, for an encoder that has something to forget
     for name in ("val_share", "test_share"):
         if config.data.subset is not None and name in values:

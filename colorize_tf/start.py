@@ -39,9 +39,6 @@ def begin(model: keras.Model, photos: Photos | Unpaired, config: RunConfig) -> N
         return read_each(batches.as_numpy_iterator())
 
     options = config.train
-    if options.encoder_weights and options.init_from:
-        rule = "does not go with --init-from, whose weights would replace it"
-        raise InputError("--encoder-weights", rule, options.encoder_weights)
     if options.encoder_weights:
         if not hasattr(model, "load_encoder"):
             raise InputError("--encoder-weights", "needs a network that takes such an encoder", config.model.name)

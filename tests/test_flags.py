@@ -40,6 +40,11 @@ def test_a_preset_slows_an_encoder_that_knows_something(words: str, slow: tuple[
     assert parse(["--preset", "mobile", "--out", "x", *words.split()]).config.train.slow == slow
 
 
+def test_an_encoder_that_other_weights_would_replace_is_refused():
+    with pytest.raises(InputError, match=r"--encoder-weights: does not go with --init-from.*Received: imagenet"):
+        parse(["--preset", "unet", "--out", "x", "--encoder-weights", "imagenet", "--init-from", "runs/a"])
+
+
 def test_flags_reach_their_fields():
     words = "--out x --size 128 --learning-rate 1e-3 --freeze a* b* --no-augment --limit none --minutes 5 --tensorboard"
     config = parse(words.split()).config

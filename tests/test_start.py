@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from colorize_tf.checkpoints import save_best
 from colorize_tf.config import RunConfig, save_config
 from colorize_tf.datasets import open_source
-from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.models import build
 from colorize_tf.start import begin
@@ -31,10 +29,3 @@ def test_colours_that_are_read_otherwise_are_said(temperature: str, warned: bool
     begin(build("eccv16", **now.model.options()), open_source("synthetic:4"), now)
     said = f"colours begin otherwise than those of {tmp_path}, which had --temperature 1.0"
     assert (said in caplog.messages) == warned
-
-
-def test_an_encoder_that_other_weights_would_replace_is_refused():
-    now = config_of("--init-from", "runs/a")
-    now = replace(now, train=replace(now.train, encoder_weights="imagenet"))
-    with pytest.raises(InputError, match=r"--encoder-weights: does not go with --init-from.*Received: imagenet"):
-        begin(build("eccv16", **now.model.options()), open_source("synthetic:4"), now)
