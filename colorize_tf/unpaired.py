@@ -96,6 +96,11 @@ def judge_translators(runs: Mapping[str, Run], given: argparse.Namespace) -> int
     """Runs that translate, and the command line of `evaluate` -> a table, and files; returns the exit code."""
     if given.lpips or given.vivid or given.scans or given.levels:
         raise InputError("--lpips, --vivid, --scans, --levels", "are for runs that colorize", ", ".join(runs))
+    sizes = {name: given.size or int(run.model.size) for name, run in runs.items()}
+    for name, run in runs.items():
+        if sizes[name] < SMALLEST or sizes[name] % run.model.multiple:
+            rule = f"must be a multiple of {run.model.multiple} from {SMALLEST} for {name}"
+            raise InputError("--size", rule, sizes[name])
     features = open_features(given.features) if given.features else None
     split = given.split or "test"
     results: dict[str, list[Translation]] = {}
@@ -104,10 +109,7 @@ def judge_translators(runs: Mapping[str, Run], given: argparse.Namespace) -> int
         sets = open_splits(run.config.data)[split] if given.data is None else open_unpaired(given.data)
         if given.limit is not None:
             sets = Unpaired(sets.a.sample(given.limit), sets.b.sample(given.limit))
-        size = given.size or int(run.model.size)
-        if size < SMALLEST or size % run.model.multiple:
-            rule = f"must be a multiple of {run.model.multiple} from {SMALLEST} for this network"
-            raise InputError("--size", rule, size)
+        size = sizes[name]
         results[name] = judge_translator(run, sets, size, features)
         networks[name] = dataclasses.asdict(footprint(run.model.translate, (1, size, size, 3), side=size))
     counts = [way.frechet.count for ways in results.values() for way in ways if way.frechet]

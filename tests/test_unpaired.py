@@ -121,7 +121,7 @@ def test_evaluate_judges_a_translator(
     assert f"(N {count})" in shown and f"Fréchet distance: {count} pictures are few (below 300)" in said
 
     assert main([str(run), "--size", "34"]) == 2
-    assert "--size: must be a multiple of 4 from 32 for this network. Received: 34." in capsys.readouterr().err
+    assert "--size: must be a multiple of 4 from 32 for run. Received: 34." in capsys.readouterr().err
     for words in (["--lpips", "a", "b"], ["--vivid", "1"], ["--scans", "folder:x"], ["--levels"]):
         assert main([str(run), *words]) == 2
         assert "--levels: are for runs that colorize" in capsys.readouterr().err
