@@ -96,9 +96,8 @@ def prepare(image, card):
         outer = tuple(-(-side // card["multiple"]) * card["multiple"] for side in inner)
     small = image.reduce(max(1, int((width * height / 5e5) ** 0.5 + 0.5)))
     small = small.reduce(max(1, min(small.height // inner[0], small.width // inner[1]) // 2))
-    small = small.resize((inner[1], small.height), Image.Resampling.BICUBIC).resize(
-        inner[::-1], Image.Resampling.BICUBIC
-    )
+    for size in ((inner[1], small.height), inner[::-1]):  # rows before columns, whatever Pillow would do
+        small = small.resize(size, Image.Resampling.BICUBIC)
     luma = 116 * root(decode(np.asarray(small)) @ TO_XYZ[1]) - 16
     padding = [(0, outer[axis] - inner[axis]) for axis in (0, 1)]
     return np.pad(luma, padding, mode="reflect").astype(np.float32), inner
