@@ -138,6 +138,8 @@ def test_a_file_that_does_not_load_is_one_line(honest: bytes, scenes: list[Scene
     graph.model.operatorCodes[0].version = 99
     said = failures(graph.pack(), scenes, wanted)
     assert said.startswith("does not run") and "version" in said and "\n" not in said
+    report = verify.verify(graph.pack(), RECIPES["float32"], scenes, wanted, elsewhere=())
+    assert "quality" not in listing(report)  # of which nothing is known, for another reason than want of photos
 
 
 def test_measures_that_say_nothing_are_left_out_of_the_card(scenes: list[Scene], wanted: list[np.ndarray]) -> None:

@@ -241,17 +241,18 @@ def test_who_ends_its_terminal_stops_a_study(
         signal.signal(number, before)
 
 
+@pytest.mark.parametrize("place", ["runs/unet", "work/unet/trial"])
 def test_a_training_still_under_way_is_no_failure_of_its_row(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "runs" / "unet"
+    run = tmp_path / place
     run.mkdir(parents=True)
     with open(run / ".lock", "w", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert main(["--models", "unet", *TRY, "--out", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error == f"error: --out: is in use by another training. Received: {run}. Wait for it, or stop it.\n"
-    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [run / ".lock"]
 
 
 @pytest.fixture
