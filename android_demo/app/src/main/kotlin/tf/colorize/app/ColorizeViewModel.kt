@@ -3,7 +3,6 @@ package tf.colorize.app
 import android.graphics.Bitmap
 import android.net.Uri
 import tf.colorize.core.Card
-import tf.colorize.core.Chroma
 import tf.colorize.core.Hint
 import tf.colorize.core.Options
 import tf.colorize.core.Palette
@@ -50,14 +49,6 @@ class ColorizeViewModel(
 
     /** Why the network last failed at a wish. */
     private var complaint: Notice? = null
-
-    private class Photo(val file: PhotoFile, val width: Int, val height: Int, val small: Small, val before: Bitmap)
-
-    /** A photo, what the network of [card] answered to [wish], and how that was finished. */
-    private class Current(val photo: Photo, val card: Card, val raw: Chroma, val wish: Wish, val finish: Options)
-
-    /** What the network is asked about a photo. */
-    private data class Wish(val hints: List<Hint>, val choice: Choice, val vivid: Float)
 
     private fun wish() = Wish(state.hints, state.choice, state.options.vivid)
 
@@ -404,11 +395,4 @@ class ColorizeViewModel(
     private fun submit(wanted: () -> Boolean, failed: (Throwable) -> Unit, job: (Engine.Access) -> Unit) = engine.submit { access ->
         if (wanted()) guarded({ main.execute { if (wanted()) failed(it) } }) { job(access) }
     }
-}
-
-/** The model and how it runs, kept for the next start. */
-interface Choices {
-    fun last(): Choice
-
-    fun keep(choice: Choice)
 }

@@ -68,6 +68,13 @@ data class Choice(
     }
 }
 
+/** The model and how it runs, kept for the next start. */
+interface Choices {
+    fun last(): Choice
+
+    fun keep(choice: Choice)
+}
+
 /** Of [lacking] photos some metadata was left out. */
 data class Batch(val done: Int, val of: Int, val failed: Int = 0, val over: Boolean = false, val lacking: Int = 0)
 
