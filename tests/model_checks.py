@@ -38,11 +38,11 @@ class Case:
     size: int = 32
     overfit: dict[str, Any] = field(default_factory=dict)  # options for the network that learns a few pictures by heart
     overfit_phase: str | None = None  # if not the last one
-    overfit_rate: float = 2e-3
-    overfit_steps: int = 120
+    overfit_rate: float = 2e-3  # falls to nothing, or what is learnt last would depend on when it ends
+    overfit_steps: int = 160
     picture: Callable[[int, int, int], np.ndarray] = colourful  # number, height, width -> uint8 [H,W,3]
 
-    def build(self, seed: int = 1, learning_rate: float = 2e-4, **options: Any) -> keras.Model:
+    def build(self, seed: int = 1, learning_rate: Any = 2e-4, **options: Any) -> keras.Model:
         keras.utils.set_random_seed(seed)
         model = build(self.name, **{"size": self.size, **self.options, **options})
         model.compile(learning_rate=learning_rate)
@@ -241,7 +241,8 @@ def _by_heart(case: Case) -> tuple[keras.Model, np.ndarray, np.ndarray]:
     count, size = 8, 64
     key = f"{case.name} {case.overfit} {case.picture.__name__}"
     if key not in _LEARNT:
-        model = case.build(learning_rate=case.overfit_rate, size=size, **case.overfit)
+        rate = keras.optimizers.schedules.PolynomialDecay(case.overfit_rate, case.overfit_steps, 0.0)
+        model = case.build(learning_rate=rate, size=size, **case.overfit)
         model.phase = case.overfit_phase or model.phases[-1]
         x, y = batch(model, count, case.picture)
         data = tf.constant(x), tf.constant(y)

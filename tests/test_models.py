@@ -17,7 +17,7 @@ CYCLE = {"gan": ("generator", "inverse", "discriminator_a", "discriminator_b")}
 SIGGRAPH = {"classification": ("generator",), "regression": ("generator",)}
 TINY_CYCLE = {"base_width": 4, "residual_blocks": 1, "pool": 8}
 CYCLES_ALONE = {"base_width": 8, "residual_blocks": 1, "cycle_weight": 100.0, "identity_weight": 1.0}  # nearly
-CYCLES_OF_ONE = {"base_width": 8, "residual_blocks": 1, "cycle_weight": 30.0, "class_weight": 0.0}
+CYCLES_OF_ONE = {"base_width": 8, "residual_blocks": 1, "cycle_weight": 100.0, "class_weight": 0.0}
 MULTIDOMAIN = {"gan": ("generator", "discriminator")}
 CASES = {
     case.name: case

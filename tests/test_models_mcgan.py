@@ -50,7 +50,7 @@ L1_ALONE = {
     "class_weight": 0.0,
 }  # nearly
 PAIRED = Case("mcgan", {**TINY, "paired": True}, {"gan": ("generator", "discriminator")}, overfit=L1_ALONE,
-              overfit_steps=150)  # fmt: skip
+              overfit_steps=200)  # fmt: skip
 FAST = ["--preset", "mcgan", "--size=32", "--base-width=2", "--residual-blocks=1", "--batch=2", "--val-share=0.4",
         "--test-share=0", "--val-count=4", "--grid-rows=2", "--epochs=1", "--steps-per-epoch=2"]  # fmt: skip
 
