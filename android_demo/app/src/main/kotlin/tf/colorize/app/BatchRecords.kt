@@ -4,16 +4,29 @@ import android.annotation.SuppressLint
 import android.content.Context
 import android.content.SharedPreferences
 
-/** How far a batch came, how often the photo that is next was begun, and of how many some metadata was left out. */
-data class Progress(val done: Int = 0, val failed: Int = 0, val tries: Int = 0, val lacking: Int = 0) {
-    fun next(failed: Boolean, lacks: Boolean = false) =
-        Progress(done + 1, this.failed + if (failed) 1 else 0, tries = 1, lacking + if (lacks) 1 else 0)
+/**
+ * How far a batch came, how often the photo that is next was begun, of how many some metadata was left out, and a line
+ * for each that failed.
+ */
+data class Progress(val done: Int = 0, val tries: Int = 0, val lacking: Int = 0, val problems: List<String> = emptyList()) {
+    fun saved(lacks: Boolean) = copy(done = done + 1, tries = 1, lacking = lacking + if (lacks) 1 else 0)
 
-    /** Where a batch [of] so many goes on after a death of the process; the photo of a second death is taken for its cause. */
-    fun again(of: Int): Progress = if (tries < MOST_TRIES || done == of) copy(tries = tries + 1) else next(failed = true)
+    fun failed(problem: String) = copy(done = done + 1, tries = 1, problems = problems + problem.replace('\n', ' '))
 
-    private companion object {
-        const val MOST_TRIES = 2
+    /** Where a batch goes on after a death of the process, if not at its end; a photo's second death is taken for [lost]. */
+    fun again(of: Int, lost: Progress.() -> String): Progress =
+        if (tries < MOST_TRIES || done == of) copy(tries = tries + 1) else failed(lost())
+
+    override fun toString() = (listOf("$done $tries $lacking") + problems).joinToString("\n")
+
+    companion object {
+        private const val MOST_TRIES = 2
+
+        fun of(text: String): Progress {
+            val lines = text.lines()
+            val (done, tries, lacking) = lines.first().split(' ').map(String::toInt)
+            return Progress(done, tries, lacking, lines.drop(1))
+        }
     }
 }
 
@@ -24,10 +37,9 @@ class BatchRecords(context: Context) {
 
     val ids: Set<String> get() = kept.all.keys
 
-    @Synchronized fun find(id: String): Progress? = kept.getString(id, null)?.split(' ')?.map(String::toInt)
-        ?.let { (done, failed, tries, lacking) -> Progress(done, failed, tries, lacking) }
+    @Synchronized fun find(id: String): Progress? = kept.getString(id, null)?.let(Progress::of)
 
-    @Synchronized fun begin(id: String, progress: Progress) = edit { putString(id, progress.run { "$done $failed $tries $lacking" }) }
+    @Synchronized fun begin(id: String, progress: Progress) = edit { putString(id, "$progress") }
 
     /** Nothing where the batch was forgotten in the meantime. */
     @Synchronized fun advance(id: String, progress: Progress) {

@@ -29,7 +29,7 @@ class BatchService : Service() {
     private class Running(val id: String, val photos: List<Uri>, from: Progress) {
         val cancelled = AtomicBoolean()
         @Volatile var progress = from
-        val batch: Batch get() = Batch(progress.done, photos.size, progress.failed, lacking = progress.lacking)
+        val batch: Batch get() = Batch(progress.done, photos.size, progress.problems, lacking = progress.lacking)
     }
 
     private val running = ArrayList<Running>()
@@ -60,7 +60,8 @@ class BatchService : Service() {
             release(photos)
             return false
         }
-        val batch = Running(id, photos, (known ?: Progress()).again(photos.size))
+        val from = (known ?: Progress()).again(photos.size) { problemOf(photos[done], Notice(R.string.batch_lost)) }
+        val batch = Running(id, photos, from)
         running.add(batch)
         notifications.createNotificationChannel(
             NotificationChannel(CHANNEL, getString(R.string.batch), NotificationManager.IMPORTANCE_LOW),
@@ -85,9 +86,10 @@ class BatchService : Service() {
             graph.engine.submitLater { access ->
                 if (cancelled.get()) return@submitLater
                 var next: Progress? = null
-                guarded({ next = batch.progress.next(failed = true) }) {
-                    val written = colorize(uri, { !cancelled.get() }, access, choice, options)
-                    next = batch.progress.next(failed = false, lacks = written.leftOut.isNotEmpty())
+                var isRead = false
+                guarded({ next = batch.progress.failed(problemOf(uri, noticeOf(it, photo = !isRead))) }) {
+                    val written = colorize(uri, { !cancelled.get() }, access, choice, options) { isRead = true }
+                    next = batch.progress.saved(lacks = written.leftOut.isNotEmpty())
                 }
                 batch.progress = next ?: return@submitLater
                 records.advance(batch.id, batch.progress)
@@ -97,10 +99,13 @@ class BatchService : Service() {
         graph.engine.submitLater { graph.main.execute { end(batch) } }
     }
 
-    private fun colorize(uri: Uri, watch: Watch, access: Engine.Access, choice: Choice, options: Options): Written {
+    private fun colorize(
+        uri: Uri, watch: Watch, access: Engine.Access, choice: Choice, options: Options, read: () -> Unit,
+    ): Written {
         val file = graph.photos.take(uri, "batch")
         try {
             return graph.photos.decode(file).use { raster ->
+                read()
                 val colorizer = access.open(choice).colorizer
                 colorizer.colorize(raster, options = options, workers = graph.engine.workers, watch = watch)
                 graph.photos.save(file, raster, colorizer.card)
@@ -109,6 +114,9 @@ class BatchService : Service() {
             graph.photos.forget(file)
         }
     }
+
+    /** Why the photo at [uri] failed, in a line. */
+    private fun problemOf(uri: Uri, why: Notice) = getString(R.string.batch_problem, graph.photos.name(uri), why.say(this))
 
     private fun report(batch: Running) = graph.main.execute { if (batch in running) show(total) }
 
@@ -179,7 +187,8 @@ class BatchService : Service() {
         val builder = Notification.Builder(this, CHANNEL)
             .setSmallIcon(R.drawable.ic_photo)
             .setContentTitle(getString(R.string.batch))
-            .setContentText(textOf(this, batch))
+            .setContentText(sumOf(this, batch))
+            .setStyle(Notification.BigTextStyle().bigText(textOf(this, batch)))
             .setContentIntent(open)
             .setCategory(Notification.CATEGORY_PROGRESS)
             .setOngoing(!batch.over)
@@ -203,7 +212,7 @@ class BatchService : Service() {
         private val NONE = Batch(0, 0)
 
         private operator fun Batch.plus(other: Batch) =
-            Batch(done + other.done, of + other.of, failed + other.failed, lacking = lacking + other.lacking)
+            Batch(done + other.done, of + other.of, problems + other.problems, lacking = lacking + other.lacking)
 
         /** What starts it: the right to read the photos travels with their addresses, and so does how they are to look. */
         fun intent(context: Context, photos: List<Uri>, state: UiState = UiState()): Intent {
@@ -217,11 +226,16 @@ class BatchService : Service() {
 
         private fun optionsOf(intent: Intent): Options = intent.extras?.toSaved()?.options ?: Options()
 
-        fun textOf(context: Context, batch: Batch): String {
+        /** How far [batch] is, and a line for each photo that failed, the last one first. */
+        fun textOf(context: Context, batch: Batch): String =
+            (listOf(sumOf(context, batch)) + batch.problems.asReversed()).joinToString("\n")
+
+        private fun sumOf(context: Context, batch: Batch): String {
+            val failed = batch.problems.size
             val text = when {
-                !batch.over -> context.getString(R.string.batch_running, batch.done, batch.of, batch.failed)
-                batch.done < batch.of -> context.getString(R.string.batch_stopped, batch.done, batch.of, batch.failed)
-                batch.failed < batch.of -> context.getString(R.string.batch_over, batch.of - batch.failed, batch.of, batch.failed)
+                !batch.over -> context.getString(R.string.batch_running, batch.done, batch.of, failed)
+                batch.done < batch.of -> context.getString(R.string.batch_stopped, batch.done, batch.of, failed)
+                failed < batch.of -> context.getString(R.string.batch_over, batch.of - failed, batch.of, failed)
                 else -> context.getString(R.string.batch_failed, batch.of)
             }
             val lacking = if (batch.lacking > 0) " " + context.getString(R.string.batch_left_out, batch.lacking) else ""

@@ -259,7 +259,7 @@ class MainActivity : Activity() {
         showCamera(state)
         view<TextView>(R.id.notice).apply {
             shown = state.notice != null
-            state.notice?.let { text = getString(it.text, *it.arguments.toTypedArray()) }
+            state.notice?.let { text = it.say(this@MainActivity) }
             setBackgroundResource(if (state.notice?.problem == true) R.drawable.problem else R.drawable.notice)
         }
         state.toShare?.let { uri -> model.shared(); share(uri) }

@@ -36,6 +36,9 @@ data class Written(val uri: Uri, val leftOut: List<String>)
 
 /** Where photos come from and go to. Everything here may block, and throws IOException. */
 interface Photos {
+    /** What the photo at [uri] is called. */
+    fun name(uri: Uri): String
+
     /** Copies what [uri] names to where it outlives this process and the right to read it. */
     fun take(uri: Uri, slot: String = freshSlot()): PhotoFile
 
@@ -173,7 +176,7 @@ class StoredPhotos(private val context: Context) : Photos {
     override fun forgetOthers(slots: Set<String>) =
         folder.listFiles().orEmpty().filter { it.nameWithoutExtension !in slots }.forEach { it.delete() }
 
-    private fun name(uri: Uri): String {
+    override fun name(uri: Uri): String {
         val columns = arrayOf(OpenableColumns.DISPLAY_NAME)
         val found = try {
             resolver.query(uri, columns, null, null, null)?.use { if (it.moveToFirst()) it.getString(0) else null }

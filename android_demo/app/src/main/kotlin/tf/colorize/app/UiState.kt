@@ -1,5 +1,6 @@
 package tf.colorize.app
 
+import android.content.Context
 import android.graphics.Bitmap
 import android.net.Uri
 import tf.colorize.core.Accelerator
@@ -55,7 +56,9 @@ enum class Step(val text: Int) {
 }
 
 /** One line for the user; [arguments] go into the text. */
-data class Notice(val text: Int, val arguments: List<Any> = emptyList(), val problem: Boolean = false)
+data class Notice(val text: Int, val arguments: List<Any> = emptyList(), val problem: Boolean = false) {
+    fun say(context: Context): String = context.getString(text, *arguments.toTypedArray())
+}
 
 /** Which model runs, and how: a bundled one by its file name, or one the user opened. */
 data class Choice(
@@ -75,7 +78,9 @@ interface Choices {
     fun keep(choice: Choice)
 }
 
-/** Of [lacking] photos some metadata was left out. */
-data class Batch(val done: Int, val of: Int, val failed: Int = 0, val over: Boolean = false, val lacking: Int = 0)
+/** What failed is told by [problems], a line for each such photo; of [lacking] photos some metadata was left out. */
+data class Batch(
+    val done: Int, val of: Int, val problems: List<String> = emptyList(), val over: Boolean = false, val lacking: Int = 0,
+)
 
 data class Frame(val picture: Bitmap, val perSecond: Float)

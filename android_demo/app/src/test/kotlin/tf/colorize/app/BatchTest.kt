@@ -16,6 +16,7 @@ import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ServiceController
 import tf.colorize.core.Options
+import java.io.IOException
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.atomic.AtomicInteger
 
@@ -26,10 +27,11 @@ class BatchTest {
         val service = Robolectric.buildService(BatchService::class.java, BatchService.intent(stage.app, photos))
         service.create().startCommand(0, 1)
         waitFor("the end") { stage.state.batch?.over == true }
-        assertEquals(Batch(3, 3, failed = 1, over = true), stage.state.batch)
+        assertEquals(Batch(3, 3, listOf(unreadable("b.jpg")), over = true), stage.state.batch)
         assertEquals(listOf("a.colorized.jpg", "c.colorized.jpg"), stage.inserted)
         val shown = notification(stage)
         assertTrue(shown.extras.getString(Notification.EXTRA_TEXT)!!.startsWith("2 of 3 saved"))
+        assertTrue(shown.extras.getString(Notification.EXTRA_BIG_TEXT)!!.endsWith("1 failed.\n" + unreadable("b.jpg")))
         assertEquals(Notification.FLAG_AUTO_CANCEL, shown.flags and (Notification.FLAG_ONGOING_EVENT or Notification.FLAG_AUTO_CANCEL))
         assertEquals(0, java.io.File(stage.app.filesDir, "photos").listFiles()!!.size) // nothing of it stays behind
     }
@@ -38,8 +40,16 @@ class BatchTest {
         val photos = List(2) { stage.photo("$it.jpg", golden("README.md")) }
         Robolectric.buildService(BatchService::class.java, BatchService.intent(stage.app, photos)).create().startCommand(0, 1)
         waitFor("the end") { stage.state.batch?.over == true }
-        assertEquals(Batch(2, 2, failed = 2, over = true), stage.state.batch)
+        assertEquals(Batch(2, 2, listOf(unreadable("0.jpg"), unreadable("1.jpg")), over = true), stage.state.batch)
         assertEquals("Nothing was saved: 2 failed.", notification(stage).extras.getString(Notification.EXTRA_TEXT))
+    }
+
+    @Test fun aPhotoThatWasReadIsNotCalledUnreadable() = Stage().use { stage ->
+        stage.photos.onSave = { throw IOException("the gallery is closed") }
+        val photos = listOf(stage.photo("a.png"))
+        Robolectric.buildService(BatchService::class.java, BatchService.intent(stage.app, photos)).create().startCommand(0, 1)
+        waitFor("the end") { stage.state.batch?.over == true }
+        assertEquals(listOf("a.png: That did not work: the gallery is closed"), stage.state.batch!!.problems)
     }
 
     @Test fun whatHadToBeLeftOutIsCounted() = Stage().use { stage ->
@@ -137,7 +147,7 @@ class BatchTest {
         assertNull(stage.state.batch)
         killed.deliver(intent)
         waitFor("the end") { stage.state.batch?.over == true }
-        assertEquals(Batch(4, 4, failed = 1, over = true), stage.state.batch)
+        assertEquals(Batch(4, 4, listOf(unreadable("b.jpg")), over = true), stage.state.batch)
         assertEquals(listOf("a", "c", "d").map { "$it.colorized.jpg" }, stage.inserted)
         assertEquals(listOf(0.5f, 0.5f), stage.models.opened.last().vivid) // as it was asked for
         assertEquals(emptySet<String>(), killed.records.ids)
@@ -153,7 +163,7 @@ class BatchTest {
         }
         killed.deliver(intent)
         waitFor("the end") { stage.state.batch?.over == true }
-        assertEquals(Batch(3, 3, failed = 1, over = true), stage.state.batch)
+        assertEquals(Batch(3, 3, listOf("b.png: The app was ended at this photo, twice."), over = true), stage.state.batch)
         assertEquals(listOf("a.colorized.jpg", "c.colorized.jpg"), stage.inserted)
     }
 
@@ -193,7 +203,7 @@ class BatchTest {
     }
 
     @Test fun recordsOfBatchesThatNeverCameBackAreForgotten() = Killed().use { killed ->
-        killed.records.begin("given up", Progress(3, 1, 2))
+        killed.records.begin("given up", Progress(3, 1, problems = listOf("a: failed", "b: failed")))
         killed.deliver(BatchService.intent(killed.stage.app, listOf(killed.stuck("a.png"))), flags = 0)
         assertEquals(1, killed.records.ids.size)
         assertNull(killed.records.find("given up"))
@@ -204,7 +214,7 @@ class BatchTest {
         service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("a.png"), stage.missing())), 0, 1)
         service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("b.png"), stage.talkative("c.png"))), 0, 2)
         waitFor("the end") { stage.state.batch?.over == true }
-        assertEquals(Batch(4, 4, failed = 1, over = true, lacking = 1), stage.state.batch) // what both came to
+        assertEquals(Batch(4, 4, listOf("gone.jpg: That did not work: java.io.FileNotFoundException: gone"), over = true, lacking = 1), stage.state.batch) // what both came to
         assertEquals(3, stage.inserted.size)
         assertEquals(2, shadowOf(service).stopSelfId)
         service.onStartCommand(BatchService.intent(stage.app, listOf(stage.photo("d.png"))), 0, 3)
@@ -246,6 +256,8 @@ class BatchTest {
         assertEquals(2, started.clipData!!.itemCount)
         assertNull(stage.state.photo)
     }
+
+    private fun unreadable(name: String) = "$name: This photo cannot be read. Try another one."
 
     private fun notification(stage: Stage): Notification =
         shadowOf(stage.app.getSystemService(NotificationManager::class.java)).getNotification(BatchService.NOTIFICATION)

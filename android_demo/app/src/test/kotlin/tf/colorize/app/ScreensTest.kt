@@ -75,7 +75,7 @@ class ScreensTest {
     }
 
     @Test fun batch() = Stage().use { stage ->
-        stage.launch().model.batch(Batch(3, 12, failed = 1))
+        stage.launch().model.batch(Batch(3, 12, listOf("grandma.jpg: This photo cannot be read. Try another one.")))
         stage.compareScreen("batch")
     }
 
