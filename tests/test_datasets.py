@@ -1,18 +1,16 @@
-"""Sources, splits, shards: what is found, what is left out, and that photos never change sides."""
+"""Sources and shards: what is found, what is left out, what is remembered."""
 
 import errno
-import hashlib
 import json
 import os
 import re
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from colorize_tf.datasets import Unpaired, open_source, open_unpaired, split_counts
+from colorize_tf.datasets import Unpaired, open_source, open_unpaired
 from colorize_tf.datasets.__main__ import main
 from colorize_tf.datasets.pack import pack
 from colorize_tf.datasets.synthetic import scene
@@ -25,16 +23,10 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("COLORIZE_TF_CACHE", str(tmp_path / "cache"))
 
 
-def save(path, seed, size=(48, 64), **options):
+def save_scene(path, seed, size=(48, 64), **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(scene(seed, size)).save(path, **options)
     return path
-
-
-def sides(photos, **options):
-    """name -> split of every photo."""
-    names = ("train", "val", "test")
-    return {name: split for split in names for name in photos.split(split, **options).names}
 
 
 # === Folders ===
@@ -56,28 +48,28 @@ def test_class_folders_are_labels(photo_folder):
 
 
 def test_a_photo_beside_the_class_folders_means_that_there_are_no_classes(tmp_path):
-    save(tmp_path / "photos/a/1.jpg", 1)
-    save(tmp_path / "photos/2.jpg", 2)
+    save_scene(tmp_path / "photos/a/1.jpg", 1)
+    save_scene(tmp_path / "photos/2.jpg", 2)
     assert open_source(f"folder:{tmp_path}/photos").labels is None
 
 
 def test_hidden_files_and_other_files_are_no_photos(tmp_path):
-    save(tmp_path / "photos/1.jpg", 1)
-    save(tmp_path / "photos/.thumbnails/2.jpg", 2)
-    save(tmp_path / "photos/._1.jpg", 3)
+    save_scene(tmp_path / "photos/1.jpg", 1)
+    save_scene(tmp_path / "photos/.thumbnails/2.jpg", 2)
+    save_scene(tmp_path / "photos/._1.jpg", 3)
     (tmp_path / "photos/notes.txt").write_text("no photo")
     photos = open_source(f"folder:{tmp_path}/photos")
     assert list(photos.names) == ["1.jpg"] and not photos.rejected
 
 
 def test_a_folder_linked_into_itself_ends(tmp_path):
-    save(tmp_path / "photos/1.jpg", 1)
+    save_scene(tmp_path / "photos/1.jpg", 1)
     (tmp_path / "photos/again").symlink_to(tmp_path / "photos")
     assert open_source(f"folder:{tmp_path}/photos").count == 1
 
 
 def test_what_is_no_file_or_no_photo_by_its_size_is_not_read(tmp_path):
-    save(tmp_path / "photos/1.jpg", 1)
+    save_scene(tmp_path / "photos/1.jpg", 1)
     os.mkfifo(tmp_path / "photos/pipe.jpg")  # reading it would wait for a writer
     with open(tmp_path / "photos/vast.jpg", "wb") as file:
         file.truncate(1 << 36)  # takes no room on the disk, and would take all memory
@@ -90,7 +82,7 @@ def test_what_is_no_file_or_no_photo_by_its_size_is_not_read(tmp_path):
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
-    save(tmp_path / "photos/1.jpg", 1)
+    save_scene(tmp_path / "photos/1.jpg", 1)
     (tmp_path / "photos/closed").mkdir()
     scandir = os.scandir
 
@@ -106,7 +98,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 
 
 def test_what_is_said_of_a_file_cannot_garble_the_terminal(tmp_path, caplog):
-    save(tmp_path / "a\nb/1.jpg", 1)
+    save_scene(tmp_path / "a\nb/1.jpg", 1)
     (tmp_path / "a\nb/\x1b[31m.jpg").write_bytes(b"bad")
     open_source(f"folder:{tmp_path}/a\nb")
     (said,) = (record.getMessage() for record in caplog.records if record.name.startswith("colorize_tf"))
@@ -114,9 +106,9 @@ def test_what_is_said_of_a_file_cannot_garble_the_terminal(tmp_path, caplog):
 
 
 def test_unusable_files_are_named_with_the_reason_and_left_out(tmp_path, caplog):
-    good = save(tmp_path / "photos/good.jpg", 1)
-    save(tmp_path / "photos/tiny.jpg", 2, (20, 64))
-    save(tmp_path / "photos/dot.png", 2, (1, 1))
+    good = save_scene(tmp_path / "photos/good.jpg", 1)
+    save_scene(tmp_path / "photos/tiny.jpg", 2, (20, 64))
+    save_scene(tmp_path / "photos/dot.png", 2, (1, 1))
     (tmp_path / "photos/cut.jpg").write_bytes(good.read_bytes()[:700])
     (tmp_path / "photos/empty.jpg").write_bytes(b"")
     (tmp_path / "photos/text.png").write_text("no photo")
@@ -142,7 +134,7 @@ def test_a_share_is_a_share(share):
 
 def test_too_many_unusable_files_are_an_error(tmp_path):
     for index in range(4):
-        save(tmp_path / f"photos/{index}.jpg", index)
+        save_scene(tmp_path / f"photos/{index}.jpg", index)
     (tmp_path / "photos/bad.jpg").write_bytes(b"bad")
     assert open_source(f"folder:{tmp_path}/photos", max_bad_share=0.2).count == 4
     with pytest.raises(InputError, match=r"at most 19% unusable photos. Received: 1 of 5 .*bad.jpg"):
@@ -185,7 +177,7 @@ def test_an_empty_folder_is_answered(tmp_path):
 
 
 def test_near_gray_photos_can_be_left_out(tmp_path):
-    save(tmp_path / "photos/colour.jpg", 1)
+    save_scene(tmp_path / "photos/colour.jpg", 1)
     gray = np.repeat(scene(2, (48, 64)).mean(-1, keepdims=True), 3, -1).astype(np.uint8)
     Image.fromarray(gray).save(tmp_path / "photos/gray.jpg")
     spec = f"folder:{tmp_path}/photos"
@@ -207,7 +199,7 @@ def test_a_second_opening_examines_nothing(photo_folder, monkeypatch):
 
 
 def test_what_this_pillow_cannot_read_another_may(photo_folder, tmp_path, monkeypatch):
-    save(tmp_path / "photos/a.jpg", 1)
+    save_scene(tmp_path / "photos/a.jpg", 1)
     source = f"folder:{tmp_path}/photos"
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -251,10 +243,10 @@ def test_a_shard_is_read_through_once_until_it_changes(photo_folder, tmp_path, m
 
 
 def test_a_changed_file_is_examined_again(tmp_path):
-    path = save(tmp_path / "photos/1.jpg", 1)
-    save(tmp_path / "photos/2.jpg", 2)
+    path = save_scene(tmp_path / "photos/1.jpg", 1)
+    save_scene(tmp_path / "photos/2.jpg", 2)
     before = open_source(f"folder:{tmp_path}/photos")
-    save(path, 3)
+    save_scene(path, 3)
     after = open_source(f"folder:{tmp_path}/photos")
     assert before.hashes[0] != after.hashes[0] and before.hashes[1] == after.hashes[1]
 
@@ -270,88 +262,6 @@ def test_a_damaged_index_is_no_obstacle(photo_folder, tmp_path):
     index.parent.mkdir()
     index.write_bytes(b"no database" * 1000)
     assert open_source(f"folder:{photo_folder}").count == 24
-
-
-# === Splits ===
-
-
-def test_fractions_hold_roughly_and_cover_everything():
-    photos = open_source("synthetic:300,size=32x32")
-    found = Counter(sides(photos, fractions={"train": 0.6, "val": 0.3, "test": 0.1}).values())
-    assert sum(found.values()) == 300
-    assert abs(found["train"] - 180) < 30 and abs(found["val"] - 90) < 30 and abs(found["test"] - 30) < 20
-
-
-def test_adding_photos_moves_none_to_another_split(tmp_path):
-    for index in range(30):
-        save(tmp_path / f"photos/{index:02d}.png", index, (32, 32))
-    thirds = {"train": 0.4, "val": 0.3, "test": 0.3}
-    before = sides(open_source(f"folder:{tmp_path}/photos"), fractions=thirds)
-    for index in range(30, 60):
-        save(tmp_path / f"photos/0{index}.png", index, (32, 32))
-    after = sides(open_source(f"folder:{tmp_path}/photos"), fractions=thirds)
-    assert len(after) == 60 and len(set(before.values())) == 3
-    assert before == {name: after[name] for name in before}
-
-
-def test_copies_of_a_photo_never_cross_splits(tmp_path):
-    for index in range(20):
-        original = save(tmp_path / f"photos/{index:02d}.png", index, (32, 32))
-        (tmp_path / f"photos/copy-{index:02d}.png").write_bytes(original.read_bytes())
-    photos = open_source(f"folder:{tmp_path}/photos")
-    where = sides(photos, fractions={"train": 0.5, "val": 0.3, "test": 0.2})
-    assert all(where[f"{index:02d}.png"] == where[f"copy-{index:02d}.png"] for index in range(20))
-    counted = [photos.split(name, counts={"train": 12, "val": 8}) for name in ("train", "val")]
-    assert [part.count for part in counted] == [12, 8]
-    assert not set(counted[0].hashes) & set(counted[1].hashes)
-    with pytest.raises(InputError, match="distinct photos"):
-        photos.split("train", counts={"train": 15, "val": 6})
-
-
-def test_the_seed_chooses_another_split(photo_folder):
-    photos = open_source(f"folder:{photo_folder}")
-    half = {"train": 0.5, "val": 0.5, "test": 0.0}
-    assert sides(photos, fractions=half, seed=1) == sides(photos, fractions=half, seed=1)
-    assert sides(photos, fractions=half, seed=1) != sides(photos, fractions=half, seed=2)
-
-
-def test_a_split_is_the_same_on_every_machine():
-    """The published rule: sha256 of the seed and the photo's sha256, as a number in 0..1."""
-    photos = open_source("synthetic:4,size=32x32")
-    photos = replace(photos, hashes=np.array([b"0" * 64] * 4, "S64"))
-    place = int(hashlib.sha256(b"colorize_tf split 0 " + b"0" * 64).hexdigest()[:16], 16) / 2**64
-    assert place == pytest.approx(0.92984697)
-    assert photos.split("train", {"train": place + 1e-6, "val": 0.01}).count == 4
-    assert photos.split("train", {"train": place - 1e-6, "val": 0.01}).count == 0
-
-
-@pytest.mark.parametrize("fractions", [{"train": 0.9, "val": 0.2}, {"train": 1.1, "val": -0.1}])
-def test_fractions_must_make_sense(photo_folder, fractions):
-    with pytest.raises(InputError, match="fractions"):
-        open_source(f"folder:{photo_folder}").split("train", fractions)
-
-
-def test_an_unknown_split_lists_the_known(photo_folder):
-    with pytest.raises(InputError, match="train, val, test"):
-        open_source(f"folder:{photo_folder}").split("training")
-
-
-@pytest.mark.parametrize(
-    ("text", "counts"),
-    [
-        ("4000/1000", {"train": 4000, "val": 1000}),
-        ("10000@80:20", {"train": 8000, "val": 2000}),
-        ("10@1:1:1", {"train": 4, "val": 3, "test": 3}),
-    ],
-)
-def test_counts_of_a_subset(text, counts):
-    assert split_counts(text) == counts
-
-
-@pytest.mark.parametrize("text", ["", "many", "1/2/3/4", "10@0:0", "-1/5", "0/0", "5@-1:6"])
-def test_a_subset_that_makes_no_sense_is_answered(text):
-    with pytest.raises(InputError, match="4000/1000"):
-        split_counts(text)
 
 
 # === Generated scenes, unpaired sets ===
@@ -419,6 +329,6 @@ def test_rejections_of_a_streamed_source_are_remembered(tmp_path):
     from colorize_tf.datasets.pack import stream
     from colorize_tf.datasets.sources import _kept
 
-    stream(tmp_path / "kept", [("a", "", b"bad"), ("b", "", save(tmp_path / "b.png", 1).read_bytes())])
+    stream(tmp_path / "kept", [("a", "", b"bad"), ("b", "", save_scene(tmp_path / "b.png", 1).read_bytes())])
     assert json.loads((tmp_path / "kept/rejected.json").read_text()) == [["a", "not a picture"]]
     assert len(list(_kept(tmp_path / "kept", lambda: [], None))) == 2
