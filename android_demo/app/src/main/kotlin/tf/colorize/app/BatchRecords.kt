@@ -11,7 +11,7 @@ import android.content.SharedPreferences
 data class Progress(val done: Int = 0, val tries: Int = 0, val lacking: Int = 0, val problems: List<String> = emptyList()) {
     fun saved(lacks: Boolean) = copy(done = done + 1, tries = 1, lacking = lacking + if (lacks) 1 else 0)
 
-    fun failed(problem: String) = copy(done = done + 1, tries = 1, problems = problems + problem.replace('\n', ' '))
+    fun failed(problem: String) = copy(done = done + 1, tries = 1, problems = problems + problem.lines().joinToString(" "))
 
     /** Where a batch goes on after a death of the process, if not at its end; a photo's second death is taken for [lost]. */
     fun again(of: Int, lost: Progress.() -> String): Progress =

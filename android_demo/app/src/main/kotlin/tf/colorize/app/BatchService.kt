@@ -230,7 +230,7 @@ class BatchService : Service() {
         fun textOf(context: Context, batch: Batch): String =
             (listOf(sumOf(context, batch)) + batch.problems.asReversed()).joinToString("\n")
 
-        private fun sumOf(context: Context, batch: Batch): String {
+        fun sumOf(context: Context, batch: Batch): String {
             val failed = batch.problems.size
             val text = when {
                 !batch.over -> context.getString(R.string.batch_running, batch.done, batch.of, failed)

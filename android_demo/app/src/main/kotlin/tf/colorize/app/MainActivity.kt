@@ -277,7 +277,8 @@ class MainActivity : Activity() {
         }
         view<View>(R.id.batch_row).shown = state.batch != null
         state.batch?.let {
-            view<TextView>(R.id.batch_text).text = BatchService.textOf(this, it)
+            // A screen reader speaks all of it whenever it changes, which it does with each photo.
+            view<TextView>(R.id.batch_text).text = if (it.over) BatchService.textOf(this, it) else BatchService.sumOf(this, it)
             view<Button>(R.id.cancel_batch).setText(if (it.over) R.string.close else R.string.cancel)
         }
     }

@@ -202,6 +202,12 @@ class BatchTest {
         assertEquals(emptySet<String>(), killed.records.ids)
     }
 
+    @Test fun whatIsSaidOfAPhotoStaysOneLine() {
+        val progress = Progress().failed("a.jpg: the model\r\nbroke\n").saved(lacks = true)
+        assertEquals(listOf("a.jpg: the model broke "), progress.problems)
+        assertEquals(progress, Progress.of("$progress"))
+    }
+
     @Test fun recordsOfBatchesThatNeverCameBackAreForgotten() = Killed().use { killed ->
         killed.records.begin("given up", Progress(3, 1, problems = listOf("a: failed", "b: failed")))
         killed.deliver(BatchService.intent(killed.stage.app, listOf(killed.stuck("a.png"))), flags = 0)

@@ -75,8 +75,11 @@ class ScreensTest {
     }
 
     @Test fun batch() = Stage().use { stage ->
-        stage.launch().model.batch(Batch(3, 12, listOf("grandma.jpg: This photo cannot be read. Try another one.")))
+        val problems = listOf("grandma.jpg: This photo cannot be read. Try another one.")
+        stage.launch().model.batch(Batch(3, 12, problems))
         stage.compareScreen("batch")
+        stage.model.batch(Batch(12, 12, problems, over = true))
+        stage.compareScreen("batch-over")
     }
 
     private fun withHints(stage: Stage): Stage {
