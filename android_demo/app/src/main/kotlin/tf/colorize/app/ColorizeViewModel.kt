@@ -7,7 +7,6 @@ import tf.colorize.core.Hint
 import tf.colorize.core.Options
 import tf.colorize.core.Palette
 import tf.colorize.core.Small
-import tf.colorize.core.Srgb
 import tf.colorize.core.Watch
 import tf.colorize.core.Window
 import tf.colorize.core.finished
@@ -94,7 +93,14 @@ class ColorizeViewModel(
         val photo = saved.opening ?: saved.shown // the one that was asked for last
         if (photo == null || state.screen != Screen.EMPTY || state.work != null) return // it was not killed
         update { copy(options = saved.options, split = saved.split, tool = saved.tool, colour = saved.colour, before = saved.shown) }
-        take(photo)
+        again(photo)
+    }
+
+    /** A photo of which the process dies again and again would otherwise come back for ever. */
+    private fun again(photo: Opening) {
+        if (photos.mayBringBack(photo.slot)) return take(photo)
+        update { copy(notice = Notice(R.string.not_again, problem = true), before = before.takeUnless { it?.slot == photo.slot }) }
+        bringBack()
     }
 
     /** The photo that the process had on the screen when it died, where one that was to follow it does not come. */
@@ -102,8 +108,8 @@ class ColorizeViewModel(
         val before = state.before.takeIf { arriving == null && state.screen == Screen.EMPTY } ?: return
         val said = state.notice
         update { copy(before = null) }
-        take(before)
-        update { copy(notice = said) }
+        again(before)
+        update { copy(notice = said ?: notice) }
     }
 
     private fun take(photo: Opening) = load(photo) { mine ->
@@ -245,7 +251,8 @@ class ColorizeViewModel(
 
     /** A hint of the chosen colour at [x], [y] of the photo, as bright as the photo is there. */
     fun addHint(x: Float, y: Float) {
-        val argb = state.colour.argb(lumaAt(x, y))
+        val photo = current?.photo ?: return
+        val argb = state.colour.argb(photo.lumaAt(x, y))
         change(state.hints + Hint(x, y, argb ushr 16 and 0xFF, argb ushr 8 and 0xFF, argb and 0xFF))
     }
 
@@ -264,14 +271,6 @@ class ColorizeViewModel(
         earlier.addLast(state.hints)
         update { copy(hints = hints, canUndo = true) }
         settle()
-    }
-
-    private fun lumaAt(x: Float, y: Float): Float {
-        val kept = current ?: return 50f
-        val pixels = kept.photo.small.pixels
-        val row = (y * pixels.height / kept.photo.height).toInt().coerceIn(0, pixels.height - 1)
-        val column = (x * pixels.width / kept.photo.width).toInt().coerceIn(0, pixels.width - 1)
-        return Srgb.luma(pixels.argb[row * pixels.width + column])
     }
 
     // --- results ---

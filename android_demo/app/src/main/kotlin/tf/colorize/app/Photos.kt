@@ -62,7 +62,13 @@ interface Photos {
 
     fun forget(photo: PhotoFile)
 
-    /** Frees what all but these take. */
+    /**
+     * Whether what was taken into [slot] may be brought back after a death of the process; not where it died of two such
+     * attempts, with none between them that came to an end.
+     */
+    fun mayBringBack(slot: String): Boolean
+
+    /** Frees what all but these take; an attempt to bring one back has come to its end. */
     fun forgetOthers(slots: Set<String>)
 
     companion object {
@@ -173,8 +179,19 @@ class StoredPhotos(private val context: Context) : Photos {
         File(folder, "${photo.slot}.name").delete()
     }
 
+    override fun mayBringBack(slot: String): Boolean {
+        val attempts = File(folder, "$slot.$ATTEMPTS") // each adds a byte
+        if (attempts.length() >= MOST_ATTEMPTS) return false
+        try {
+            attempts.appendText("+")
+        } catch (_: IOException) {
+            // what cannot be counted is tried all the same
+        }
+        return true
+    }
+
     override fun forgetOthers(slots: Set<String>) =
-        folder.listFiles().orEmpty().filter { it.nameWithoutExtension !in slots }.forEach { it.delete() }
+        folder.listFiles().orEmpty().filter { it.nameWithoutExtension !in slots || it.extension == ATTEMPTS }.forEach { it.delete() }
 
     override fun name(uri: Uri): String {
         val columns = arrayOf(OpenableColumns.DISPLAY_NAME)
@@ -187,6 +204,8 @@ class StoredPhotos(private val context: Context) : Photos {
     }
 
     private companion object {
+        const val ATTEMPTS = "attempts"
+        const val MOST_ATTEMPTS = 2
         const val QUALITY = 95
         const val LARGEST_JPEG = 65_500 // a side; what libjpeg-turbo writes
     }

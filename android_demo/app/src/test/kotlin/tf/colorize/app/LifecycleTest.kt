@@ -126,6 +126,47 @@ class LifecycleTest {
         }
     }
 
+    @Test fun aPhotoOfWhichTheProcessDiesDoesNotComeBackForEver() {
+        var gate: CountDownLatch? = null
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().opened(stage.photo("first.png"))
+            gate = CountDownLatch(1)
+            stage.models.opened.last().gate = gate
+            stage.model.open(stage.photo("deadly.png"))
+            repeat(3) {
+                waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+                stage.killed()
+            }
+            gate!!.countDown()
+            stage.settled()
+            assertEquals("first.png" to R.string.not_again, stage.state.run { photo?.name to notice?.text })
+            // Once it came back, so many deaths are allowed to it again.
+            repeat(4) {
+                stage.killed()
+                stage.settled()
+                assertEquals("first.png", stage.state.photo?.name)
+            }
+        }
+    }
+
+    @Test fun whereTheOnlyPhotoDoesNotComeBackTheScreenIsEmpty() {
+        var gate: CountDownLatch? = null
+        Stage(FakeModels { FakeColorizer().apply { this.gate = gate } }).use { stage ->
+            stage.launch().opened()
+            gate = CountDownLatch(1)
+            repeat(2) {
+                stage.killed()
+                waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
+            }
+            stage.killed()
+            gate!!.countDown()
+            stage.settled()
+            assertEquals(Screen.EMPTY to R.string.not_again, stage.state.screen to stage.state.notice?.text)
+            stage.opened()
+            assertNotNull(stage.state.photo)
+        }
+    }
+
     @Test fun whatAnotherPhotoWasToFollowComesBackIfThatIsCancelled() = anotherPhotoDoesNotCome(R.string.cancelled) { stage ->
         stage.click(R.id.cancel)
     }
