@@ -332,3 +332,18 @@ def test_rejections_of_a_streamed_source_are_remembered(tmp_path):
     stream(tmp_path / "kept", [("a", "", b"bad"), ("b", "", save_scene(tmp_path / "b.png", 1).read_bytes())])
     assert json.loads((tmp_path / "kept/rejected.json").read_text()) == [["a", "not a picture"]]
     assert len(list(_kept(tmp_path / "kept", lambda: [], None))) == 2
+
+
+@pytest.mark.parametrize("removed", [0, 1, None])
+def test_a_kept_source_whose_shards_were_removed_is_made_again(removed, tmp_path, monkeypatch):
+    from colorize_tf.datasets import pack
+
+    monkeypatch.setattr(pack.ShardWriter.__init__, "__defaults__", ("photos", 1))  # a shard for each photo
+    source = "synthetic:2,size=32x32"
+    before = open_source(source)
+    shards = sorted((tmp_path / "cache/synthetic").rglob("*.tfrecord"))
+    assert len(shards) == 2
+    for shard in shards if removed is None else [shards[removed]]:
+        shard.unlink()
+    again = open_source(source)
+    assert again.count == 2 and (again.hashes == before.hashes).all()

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import stat
 import tarfile
 from collections import Counter
@@ -254,7 +255,9 @@ def _absolute(where: str) -> Path:
 
 def _kept(folder: Path, items: Callable[[], Iterable[Item]], total: int | None) -> Found:
     """What a source that must be made or fetched yields, from its shards in the cache folder, written once."""
-    if not folder.is_dir():
+    shards = [path.stem for path in folder.glob("*.tfrecord")]
+    if not (shards and shards[0].endswith(f"-of-{len(shards):05d}")):  # none yet, or somebody removed some of them
+        shutil.rmtree(folder, ignore_errors=True)
         stream(folder, items(), total)
     yield from _shards(sorted(str(path) for path in folder.glob("*.tfrecord")))
     if (folder / REJECTED).is_file():
