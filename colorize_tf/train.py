@@ -205,11 +205,17 @@ def photos_for(photos: Photos | Unpaired, model: keras.Model, data: DataConfig) 
 
 
 def check_variation(config: RunConfig, model: keras.Model) -> None:
-    """Refuses changes of lightness for a network that is not shown lightness alone."""
-    if config.data.augment and (model.unpaired or model.view in ("rgb", "labelled")):
-        for name in ("sharpen", "grain", "aging"):
-            if value := getattr(config.data, name):
-                raise InputError(f"--{name}", f"needs a network that is shown L alone, not {config.model.name}", value)
+    """Refuses variations of what this network is not shown: lightness alone, hints, classes."""
+    lightness = not model.unpaired and model.view in ("lab", "hinted")
+    takes_hints, told = model.view == "hinted", model.view in ("hinted", "labelled")
+    needs = {
+        **dict.fromkeys(("sharpen", "grain", "aging"), (lightness, "is shown L alone")),
+        **dict.fromkeys(("striking", "revealed"), (takes_hints, "takes hints")),
+        "hintless": (told, "takes hints or is told classes"),
+    }
+    for name, (shown, what) in needs.items():
+        if config.data.augment and not shown and (value := getattr(config.data, name)):
+            raise InputError(f"--{name}", f"needs a network that {what}, not {config.model.name}", value)
 
 
 def variation_of(data: DataConfig) -> Augment:

@@ -169,12 +169,22 @@ def test_resume_on_other_photos_is_refused(data: list[str], tmp_path: Path, caps
     assert "not what the checkpoint was trained on" in line
 
 
-@pytest.mark.parametrize("option", ["sharpen", "grain", "aging"])
-def test_what_a_network_would_never_see_is_refused(option: str, data: list[str], tmp_path: Path, capsys):
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [
+        ("sharpen", "is shown L alone"),
+        ("grain", "is shown L alone"),
+        ("aging", "is shown L alone"),
+        ("striking", "takes hints"),
+        ("revealed", "takes hints"),
+        ("hintless", "takes hints or is told classes"),
+    ],
+)
+def test_what_a_network_would_never_see_is_refused(option: str, wanted: str, data: list[str], tmp_path: Path, capsys):
     code, line = refused([*data, "--out", str(tmp_path / "run"), f"--{option}", "1"], capsys)
     assert (code, line) == (
         2,
-        f"error: --{option}: needs a network that is shown L alone, not pix2pix-rgb. Received: 1.0.",
+        f"error: --{option}: needs a network that {wanted}, not pix2pix-rgb. Received: 1.0.",
     )
     words = ["--no-augment", "--epochs", "1", "--steps-per-epoch", "1"]
     assert main([*data, "--out", str(tmp_path / "run"), f"--{option}", "1", *words]) == 0
