@@ -15,7 +15,7 @@ from colorize_tf.config import is_config, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import Arguments
 from colorize_tf.out_folder import check_out_folder
-from colorize_tf.run_lock import LOCK, alone
+from colorize_tf.run_lock import LOCK, alone, check_free
 
 __all__ = ["check_out", "opened"]
 
@@ -23,9 +23,11 @@ _LEFT_OVER = re.compile(r"\.lock|\..+\.[0-9a-f]{12}(\..+)?")  # of a process kil
 
 
 def check_out(arguments: Arguments) -> None:
-    """Refuses to write over something that is there."""
+    """Refuses to write over something that is there, and to go on with what another training is still changing."""
     run = arguments.out
     check_out_folder(run)
+    if arguments.resume:
+        check_free(run)  # already here: a checkpoint that is restored now would not be the last one
     if arguments.resume or not run.exists():
         return
     if not any(not _LEFT_OVER.fullmatch(path.name) for path in run.iterdir()):

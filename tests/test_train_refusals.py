@@ -14,6 +14,7 @@ from colorize_tf.config import load_config, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import parse
 from colorize_tf.run_folder import check_out, opened
+from colorize_tf.run_lock import alone
 from colorize_tf.train import main
 
 from .tiny_runs import TINY, history, refused, trained
@@ -54,6 +55,13 @@ def test_folder_in_use_by_another_training_is_refused(run: Path, capsys):
     assert code == 2
     assert "--out: is in use by another training" in line
     assert len(history(run)) == 2
+
+
+def test_run_under_way_is_refused_before_its_checkpoint_is_read(run: Path):
+    arguments = parse(["--resume", "--out", str(run), "--epochs", "3"])
+    with alone(run), pytest.raises(InputError, match="is in use by another training"):
+        check_out(arguments)
+    check_out(arguments)
 
 
 def test_config_of_a_newer_version_is_refused(run: Path, tmp_path: Path, capsys):
