@@ -35,7 +35,7 @@ def attendants(
     def batches(photos: Photos, most: int = 16) -> Any:
         return evaluation_batches(photos, view=model.view, size=config.model.size, batch=min(most, photos.count))
 
-    both = held_out if isinstance(held_out, Unpaired) else Unpaired(held_out, held_out)
+    both = _two_sets(held_out)
     if hasattr(model, "colorize") and both.b.count:
         painter = (callbacks.SpecklePainter if getattr(model, "looks", 0) else callbacks.Painter)(model)
         chosen.append(callbacks.Quality(painter, batches(both.b), model.view))
@@ -56,8 +56,10 @@ def check_best_metric(name: str, model: keras.Model, held_out: Photos | Unpaired
     columns = [*measured, *(metric.name for metric in model.metrics)]
     if name not in columns:
         raise unknown_key("--best-metric", name, columns)
-    if name in measured and not held_out.count:
-        _log.warning("no photo is left for validation: %s is not measured, and no best weights are kept", name)
+    both = _two_sets(held_out)
+    if (name in measured and not both.b.count) or (name in EXCHANGE and not both.a.count):
+        where = " in one of the two sets" if held_out.count else ""
+        _log.warning("no photo is left for validation%s: %s is not measured, and no best weights are kept", where, name)
 
 
 def best_row(name: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -68,3 +70,7 @@ def best_row(name: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     measured = [row for row in rows if row.get(name) is not None and not math.isnan(row[name])]
     best = max if name in QUALITY else min
     return best(measured, key=lambda row: row[name], default=None)
+
+
+def _two_sets(photos: Photos | Unpaired) -> Unpaired:
+    return photos if isinstance(photos, Unpaired) else Unpaired(photos, photos)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from PIL import Image
 
 from colorize_tf import checkpoints
 from colorize_tf.config import RunConfig, save_config
+from colorize_tf.datasets import open_unpaired
+from colorize_tf.epochs import check_best_metric
 from colorize_tf.errors import InputError
 from colorize_tf.exchange import COLLAPSED, Exchange, diversity
 from colorize_tf.families import FAMILIES
@@ -211,6 +214,16 @@ def test_a_collapse_is_warned_of_and_shown(tmp_path: Path, caplog):
     assert logs["val_cycle"] == pytest.approx(np.abs(pictures(3)).mean() / 2, rel=1e-5)
     with Image.open(tmp_path / "exchange-0006.png") as shown:
         assert shown.size == (6 * 32, 2 * 32)
+
+
+@pytest.mark.parametrize("empty", ["a", "b"])
+def test_a_set_without_photos_to_measure_on_is_said(empty: str, caplog):
+    two = open_unpaired("unpaired:synthetic:2,size=32x32|synthetic:3,size=32x32")
+    with caplog.at_level("WARNING", "colorize_tf.train"):
+        check_best_metric("val_cycle", CASE.build(), two)
+        assert not caplog.records
+        check_best_metric("val_cycle", CASE.build(), replace(two, **{empty: getattr(two, empty).sample(0)}))
+    assert "no photo is left for validation in one of the two sets: val_cycle is not measured" in caplog.text
 
 
 # === The command ===
