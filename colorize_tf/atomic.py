@@ -57,7 +57,7 @@ def atomic_folder(final: str | os.PathLike[str]) -> Iterator[Path]:
             except BaseException:
                 aside.replace(final)
                 raise
-            shutil.rmtree(aside)
+            shutil.rmtree(aside, ignore_errors=True)  # the new one is there; what stays is for `clear_folders`
         else:
             temporary.replace(final)
         _sync(final.parent)

@@ -75,7 +75,7 @@ def save(run: Path, model: keras.Model, progress: Progress, keep: int, *, chief:
         np.savez(temporary / STATE, **state)
         (temporary / PROGRESS).write_text(json.dumps(asdict(progress)), encoding="utf-8")
     for older in _all(run)[:-keep]:
-        shutil.rmtree(older)
+        shutil.rmtree(older, ignore_errors=True)  # where somebody reads it, it may not go before the next time
     return folder
 
 

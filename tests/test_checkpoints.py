@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import warnings
 from collections import namedtuple
@@ -99,6 +101,23 @@ def test_only_the_newest_are_kept(tmp_path: Path, model: keras.Model):
         checkpoints.save(tmp_path, model, Progress(total_steps=step), keep=2)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["step-00000020", "step-00000100"]
+
+
+def test_what_cannot_be_removed_yet_ends_no_training(tmp_path: Path, model: keras.Model, monkeypatch):
+    def in_use(*_: object, **__: object) -> None:  # a folder of a network disk that somebody reads from
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", in_use)
+        for step in (1, 2, 3):
+            checkpoints.save(tmp_path, model, Progress(total_steps=step), keep=1)
+            checkpoints.save_best(tmp_path, model, {"step": step})
+    assert checkpoints.restore(tmp_path / "checkpoints/step-00000003", model).total_steps == 3
+    assert json.loads((tmp_path / "best/metrics.json").read_text()) == {"step": 3}
+    checkpoints.clear_leftovers(tmp_path)
+    checkpoints.save(tmp_path, model, Progress(total_steps=4), keep=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "checkpoints"]
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]
 
 
 def test_what_else_lies_among_the_checkpoints_is_left_alone(run: Path, model: keras.Model):
