@@ -11,7 +11,7 @@ from pathlib import Path
 
 from colorize_tf.atomic import write_bytes
 from colorize_tf.checkpoints import clear_leftovers
-from colorize_tf.config import is_config, save_config
+from colorize_tf.config import CONFIG, is_config, save_config
 from colorize_tf.errors import InputError
 from colorize_tf.flags import Arguments
 from colorize_tf.out_folder import check_out_folder
@@ -57,7 +57,8 @@ def opened(arguments: Arguments, command: str) -> Iterator[None]:
 
 def _empty(run: Path) -> None:
     """Removes what is in the folder, not the folder: it may be a link to another disk, or where we are."""
-    for path in run.iterdir():
+    # What tells that it is a run goes last: if this is cut short, it can be begun again.
+    for path in sorted(run.iterdir(), key=lambda path: path.name == CONFIG):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name != LOCK:

@@ -116,6 +116,24 @@ def test_overwriting_empties_the_folder_however_it_is_named(named: str, data: li
     assert (tmp_path / "kept").is_dir() and (tmp_path / "link").is_symlink()
 
 
+def test_overwriting_that_was_cut_short_can_be_begun_again(data: list[str], tmp_path: Path, monkeypatch):
+    run = tmp_path / "run"
+    given = parse([*data, "--out", str(run), "--overwrite"])
+    with opened(given, "command"):
+        (run / "checkpoints").mkdir()
+    iterdir = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(sorted(iterdir(path), reverse=True)))  # config.json early
+
+    def interrupted(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", interrupted)
+        with opened(given, "command"):
+            pass
+    check_out(given)
+
+
 def test_command_that_is_no_unicode_is_kept_as_it_is(data: list[str], tmp_path: Path):
     given = parse([*data, "--out", str(tmp_path)])
     for command in ("first \udcff", "second é"):
