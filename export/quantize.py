@@ -30,8 +30,9 @@ BIAS_INPUT = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANS
 # The quantizer's versions of these operators promise biases of 32 bits; those with 64 bits are older.
 VERSION_WITH_LONG_BIAS = {"CONV_2D": 4, "FULLY_CONNECTED": 7}
 
+ARITHMETIC = frozenset({"ADD", "SUB", "MUL", "DIV"})
 # What may stand between a convolution and the function that makes weights of its output.
-ALONG = frozenset({"ADD", "SUB", "MUL", "DIV", "RESHAPE", "SPLIT"})
+ALONG = ARITHMETIC | {"RESHAPE", "SPLIT"}
 WEIGHS = frozenset({"SOFTMAX", "LOGISTIC"})
 
 FEW = 32  # samples that histograms are made of; ranges are measured on all
@@ -55,6 +56,8 @@ def quantize(
     content = equalize(content, samples)
     graph = calibrated(content, samples)
     edges = float_edges(graph)
+    if activations == "int16":
+        edges += [node for node in graph.nodes if node not in edges and _mixes_widths(graph, node)]
     drop_what_relu_drops(graph)
     if activations == "int8" and narrow:
         drop_rare_values(graph, [index for node in graph.nodes for index in node.outputs], content, samples[:FEW])
@@ -86,6 +89,14 @@ def float_edges(graph: Graph) -> list[Node]:
     weighing = [node for node in trunk if node not in inner and _becomes_weights(graph, node.outputs[0])]
     integer = [node for node in (*inner, *weighing) if node not in _entrance(graph, inner)]
     return [node for node in graph.nodes if node.operator == "SOFTMAX" or node not in integer]
+
+
+def _mixes_widths(graph: Graph, node: Node) -> bool:
+    """Whether it is arithmetic with a constant, which the quantizer makes 8-bit beside 16-bit values and then refuses.
+
+    A batch norm that follows a ReLU is such a product and such a sum.
+    """
+    return node.operator in ARITHMETIC and any(graph.constant(index) for index in node.inputs)
 
 
 def _entrance(graph: Graph, inner: Sequence[Node]) -> list[Node]:

@@ -195,6 +195,21 @@ def test_biases_of_int16_files_are_what_kernels_read() -> None:
             assert not np.any(graph.tensors[index].quantization.zeroPoint)
 
 
+def normed(luma: Any) -> Any:
+    x = layers.BatchNormalization(beta_initializer=SLIGHT, moving_mean_initializer=SLIGHT)(trunk(luma))
+    return layers.Conv2D(2, 1)(layers.Conv2D(8, 3, padding="same", activation="relu")(x))
+
+
+@pytest.mark.parametrize(("activations", "kind"), [("int8", "INT8"), ("int16", "FLOAT32")])
+def test_a_norm_behind_a_relu_suits_either_width(activations: str, kind: str) -> None:
+    floating = float_file(normed)
+    content = quantize(floating, samples(), activations)
+    graph = Graph(content)
+    norm = [node for node in graph.nodes if node.operator == "ADD"]
+    assert [graph.dtype(node.outputs[0]) for node in norm] == [kind]
+    assert 0 < distance(content, floating) < 0.05
+
+
 # === Ranges ===
 
 
