@@ -13,7 +13,7 @@ from colorize_tf.colorspace import rgb_to_lab
 from colorize_tf.edge import deep
 from colorize_tf.edge.provenance import SOURCE_TYPE
 
-from .photo_files import COLORIZER, KINDS, camera_exif, colorized, gray, opened, rgb, saved, xmp
+from .photo_files import COLORIZER, KINDS, camera_exif, colorized, gray, luma, opened, rgb, saved, xmp
 
 
 def deep_rgb(channels=3):
@@ -80,6 +80,18 @@ def test_16_bit_gray_becomes_48_bit_colour(format):
     assert pixels.dtype == np.uint16
     assert np.abs(deep_luma(pixels) - deep_luma(values)).max() < 0.01
     assert [round(float(dpi)) for dpi in opened(out).info["dpi"]] == [300, 300]
+
+
+def test_12_bits_are_as_light_as_16():
+    codes = np.asarray(gray()).astype(np.uint16) * 16
+    first, second = codes.reshape(-1, 2).T
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], -1).astype(np.uint8).tobytes()
+    content, raw = saved(Image.fromarray(codes), "TIFF"), codes.tobytes()
+    of_16, of_12 = (struct.pack("<HHII", 258, 3, 1, bits) for bits in (16, 12))
+    assert of_16 in content and raw in content
+    content = content.replace(of_16, of_12).replace(raw, packed.ljust(len(raw), b"\0"))
+    after = opened(colorized(content, "JPEG", 100))
+    assert np.abs(luma(after) - luma(gray())).mean() < 0.5
 
 
 def test_planes_and_compression_of_deep_tiffs():

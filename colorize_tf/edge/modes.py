@@ -37,7 +37,7 @@ TURNS = {  # rows and columns swapped, then rows, then columns reversed
     Image.Transpose.TRANSVERSE: (True, True, True),
     Image.Transpose.ROTATE_90: (True, True, False),
 }
-PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF
+BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF, and what the second may say
 BY_CHANNELS = 50_000_000  # pixels from which turning goes channel by channel, to save memory
 
 
@@ -80,9 +80,11 @@ def as_photo(
         notes.append("its colour profile is damaged and was left out")
         metadata.icc = None
     if image.mode.startswith("I"):
-        pixels = np.asarray(image)
-        if image.mode != "I" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        pixels, tags = np.asarray(image), getattr(image, "tag_v2", {})
+        if image.mode != "I" and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
             pixels = 65535 - pixels  # which Pillow does for 8 bits only
+        if tags.get(BITS) == (12,):  # whose codes Pillow leaves in 0..4095
+            pixels = (pixels << 4) | (pixels >> 8)
         photo = _deep_gray(pixels, turn, profile, metadata, keep_deep, image.info.get("transparency"))
         photo.notes[:0] = notes
         return photo
