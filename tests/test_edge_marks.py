@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
@@ -124,6 +126,18 @@ def test_xmp_loses_its_thumbnails_before_all_the_rest():
     image, notes = jpeg_of(packet=xmp_of(65_504))
     assert notes == ["its XMP is larger than the 65,504 bytes that fit and was left out"]
     assert SOURCE_TYPE in xmp(image)
+
+
+def test_no_xmp_takes_hours():
+    prefixes = "".join(f'xmlns:x{number}="http://ns.adobe.com/xap/1.0/" ' for number in range(20_000))
+    for many in (" " * 900_000, "<x2:Thumbnails>" * 60_000, prefixes):
+        command = "import sys; from colorize_tf.edge.provenance import updated_xmp; notes = []; "
+        command += "updated_xmp(sys.stdin.buffer.read(), 'tool', 65_504, notes); print(*notes)"
+        packet = xmp_of(990_000, many).encode()
+        done = subprocess.run(
+            [sys.executable, "-c", command], input=packet, capture_output=True, timeout=60, check=True
+        )
+        assert done.stdout.startswith(b"its XMP is larger than the 65,504 bytes that fit")
 
 
 @pytest.mark.parametrize(

@@ -100,20 +100,20 @@ def _readable(packet: bytes | None, notes: list[str]) -> str | None:
 
 def _without_thumbnails(text: str) -> str:
     """The packet without pictures of the photo, which show it without its colour, and without room to grow."""
-    for prefix in _prefixes(text, XMP):
-        element = rf"{re.escape(prefix)}:Thumbnails"
-        text = re.sub(rf"<{element}\b.*?</{element}\s*>", "", text, flags=re.DOTALL)
-    return re.sub(r"\s+(?=<\?xpacket end)", "\n", text)
-
-
-def _prefixes(text: str, namespace: str) -> set[str]:
-    return set(re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{re.escape(namespace)}[\"']", text))
+    # No search goes on beyond where the next begins: else a packet of many beginnings would take hours.
+    thumbnails = r"<([\w.-]+):Thumbnails\b(?:(?!<\1:Thumbnails\b).)*?</\1:Thumbnails\s*>"
+    text = _without_those(text, XMP, re.compile(thumbnails, re.DOTALL))
+    return re.sub(r"(?<!\s)\s+(?=<\?xpacket end)", "\n", text)
 
 
 def _without(text: str, namespace: str, name: str) -> str:
     """The packet without a property, as attribute or as element, under whatever prefix."""
-    for prefix in _prefixes(text, namespace):
-        property = rf"{re.escape(prefix)}:{name}"
-        text = re.sub(rf"\s{property}\s*=\s*(?:\"[^\"]*\"|'[^']*')", "", text)
-        text = re.sub(rf"<{property}(?:\s[^<>]*)?(?:/>|>[^<]*</{property}\s*>)", "", text)
-    return text
+    text = _without_those(text, namespace, re.compile(rf"\s([\w.-]+):{name}\s*=\s*(?:\"[^\"]*\"|'[^']*')"))
+    element = rf"<([\w.-]+):{name}(?:\s[^<>]*)?(?:/>|>[^<]*</\1:{name}\s*>)"
+    return _without_those(text, namespace, re.compile(element))
+
+
+def _without_those(text: str, namespace: str, pattern: re.Pattern[str]) -> str:
+    """The packet without what matches, if the prefix, the first group, is one of the namespace."""
+    prefixes = set(re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{re.escape(namespace)}[\"']", text))
+    return pattern.sub(lambda match: "" if match[1] in prefixes else match[0], text)
