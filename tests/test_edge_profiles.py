@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from colorize_tf.apps.work import Settings, colorize_bytes
 from colorize_tf.edge.fusion import fuse
@@ -136,6 +136,16 @@ def test_an_rgb_profile_of_tables_is_converted_there_and_back():
     there = by_littlecms(rgb(), SCANNER, srgb_profile())
     coloured = Image.fromarray(COLORIZER(np.asarray(there)))
     assert (np.asarray(image) == np.asarray(by_littlecms(coloured, srgb_profile(), SCANNER))).all()
+
+
+def test_a_png_keeps_a_large_profile():
+    profile = srgb_profile()
+    profile = struct.pack(">I", len(profile) + 3_000_000) + profile[4:] + bytes(3_000_000)  # as large as of a press
+    once = colorized(saved(rgb(), "JPEG", icc_profile=profile), "PNG")
+    content = colorized(once)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PngImagePlugin, "MAX_TEXT_CHUNK", 1 << 23)
+        assert opened(content).info["icc_profile"] == profile
 
 
 def test_of_48_bits_a_profile_of_tables_is_kept_rather_than_the_last_eight():

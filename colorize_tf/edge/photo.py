@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, PngImagePlugin, UnidentifiedImageError, features
 
 from colorize_tf.edge import deep
 from colorize_tf.edge.captions import captions_of
@@ -33,6 +33,9 @@ __all__ = ["MAX_PIXELS", "Metadata", "Photo", "Reader", "open_photo"]
 Array = np.ndarray[Any, Any]
 
 MAX_PIXELS = 250_000_000
+MOST_TEXT = (
+    16 << 20
+)  # bytes of a text or a profile of a PNG, unpacked; those of scanners and presses have some millions
 MAX_SIDE = 500_000  # whole rows are worked on, so the longest row must be bounded too
 # Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
@@ -59,7 +62,7 @@ class Reader:
             with _errors(self._where):
                 if page:
                     self._image.info.clear()  # in which Pillow leaves what earlier pages said, such as their profile
-                    with _pixel_limit():
+                    with _own_limits():
                         self._image.seek(page)
                 _check_size(self._image, self._where, self._max_pixels)
                 photo = self._photo(page, keep_deep)
@@ -92,7 +95,7 @@ class Reader:
         notes: list[str] = []
         if self.format == "PNG":  # what it says of itself may stand behind its pixels, which are forgotten again
             self._content.seek(0)
-            with _pixel_limit():
+            with _own_limits():
                 image = Image.open(self._content, formats=["PNG"])
             image.load()
         metadata, turn, size = _metadata(image, None, notes), UPRIGHT.get(_orientation(image)), image.size
@@ -119,7 +122,7 @@ def open_photo(
         with _errors(where):
             formats = [name for name in FORMATS if name not in FEATURES or features.check(FEATURES[name])]
             formats += _heif(content)
-            with _pixel_limit():
+            with _own_limits():
                 image = _known(content, formats)
             _check_size(image, where, max_pixels)
             reader = Reader(image, content, where, max_pixels)
@@ -249,14 +252,15 @@ _limit_lock = threading.Lock()
 
 
 @contextmanager
-def _pixel_limit() -> Iterator[None]:
-    """Pillow's own limit, lower than ours and the same for all of a process, steps aside while a header is read."""
+def _own_limits() -> Iterator[None]:
+    """Pillow's limits, lower than ours and the same for all of a process, step aside while a header is read."""
     with _limit_lock:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        before = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+        Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = None, MOST_TEXT
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = before
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = before
 
 
 @contextmanager
