@@ -59,6 +59,12 @@ def test_an_old_comment_is_read_as_it_was_written():
     assert image.info["comment"].decode() == "Größe"
 
 
+def test_of_several_comments_none_is_lost():
+    content = scanned()
+    content = content[:2] + b"\xff\xfe\0\x0egd-jpeg v1.0" + content[2:]
+    assert opened(colorized(content)).info["comment"].decode() == f"gd-jpeg v1.0\n{COMMENT}"
+
+
 def test_what_imagemagick_hides_in_texts_is_no_comment():
     profile = "\nexif\n       2\nffff\n"
     said = {"Raw profile type exif": profile, "Raw profile type xmp": profile, "Raw profile type iptc": profile}

@@ -36,9 +36,10 @@ def captions_of(image: Image.Image, notes: list[str]) -> Captions:
     resources = info.get("photoshop")
     iptc = resources.get(IPTC_RECORDS) if isinstance(resources, dict) else None
     texts = tuple((key, str(text)) for key, text in getattr(image, "text", {}).items() if _is_said(key))
-    comment = info.get("comment")
-    if isinstance(comment, bytes) and image.format in ("JPEG", "MPO", "GIF"):
-        texts = ((COMMENT, _text(comment)),)
+    comments = [info["comment"]] if image.format == "GIF" and "comment" in info else []
+    comments += [said for kind, said in getattr(image, "applist", ()) if kind == "COM"]  # a JPEG may have several
+    if comments:
+        texts = ((COMMENT, "\n".join(map(_text, comments))),)
     if "HasExtendedXMP" in _text(info.get("xmp")):
         notes.append("the second part of its XMP was left out")
     return Captions(iptc or None, texts)
