@@ -128,6 +128,16 @@ def test_xmp_loses_its_thumbnails_before_all_the_rest():
     assert SOURCE_TYPE in xmp(image)
 
 
+def test_xmp_that_a_png_has_as_text_is_kept():
+    packet = xmp_of(500)
+    for digits, kept in ((packet.encode().hex(), True), ("beef", False)):
+        text, notes = PngImagePlugin.PngInfo(), []
+        text.add_text("Raw profile type xmp", f"\nxmp\n{len(packet):8d}\n{digits}\n", zip=True)
+        image = opened(colorized(saved(gray(), "PNG", pnginfo=text), notes=notes))
+        assert ("xxxxx" in xmp(image)) == kept and SOURCE_TYPE in xmp(image)
+        assert notes == ([] if kept else ["its XMP is damaged, or not in UTF-8, and was left out"])
+
+
 def test_no_xmp_takes_hours():
     prefixes = "".join(f'xmlns:x{number}="http://ns.adobe.com/xap/1.0/" ' for number in range(20_000))
     for many in (" " * 900_000, "<x2:Thumbnails>" * 60_000, prefixes):

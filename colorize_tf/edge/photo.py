@@ -152,11 +152,11 @@ def _opened(path: Path) -> BinaryIO:
 def _metadata(image: Image.Image, quality: int | None, notes: list[str]) -> Metadata:
     info = image.info
     exif = _tiff_exif(image, notes) if image.format == "TIFF" else info.get("exif")
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or _in_text(info.get("Raw profile type xmp"))
     tags = getattr(image, "tag_v2", None)
     dpi = info.get("dpi") if tags is None or X_RESOLUTION in tags else None  # of such a TIFF Pillow says that it is 1
     return Metadata(
-        exif if isinstance(exif, bytes) else _exif_in_text(info.get("Raw profile type exif")),
+        exif if isinstance(exif, bytes) else _in_text(info.get("Raw profile type exif")),
         xmp.encode() if isinstance(xmp, str) else xmp,
         _icc(image),
         _dpi(dpi),
@@ -170,8 +170,8 @@ def _icc(image: Image.Image) -> bytes | None:
     return profile if isinstance(profile, bytes) else None
 
 
-def _exif_in_text(text: Any) -> bytes | None:
-    """EXIF as ImageMagick writes it into a PNG: a name, its length and hexadecimal digits, on lines of their own."""
+def _in_text(text: Any) -> bytes | None:
+    """EXIF or XMP as ImageMagick writes it into a PNG: a name, its length and hexadecimal digits, on a line each."""
     if not isinstance(text, str):
         return None
     try:
