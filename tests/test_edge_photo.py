@@ -188,6 +188,12 @@ def test_a_page_has_nothing_from_those_before_it():
 def test_a_resolution_that_is_not_stated_is_not_invented():
     assert opened(colorized(saved(gray(), "TIFF"), "JPEG")).info["jfif_unit"] == 0
     assert "dpi" not in opened(colorized(saved(gray(), "TIFF"), "PNG")).info
+    assert "dpi" not in opened(colorized(saved(gray(), "JPEG", exif=camera_exif()), "PNG")).info
+    exif = Image.Exif()
+    exif[0x0128], exif[0x011A] = 2, 300.0  # inches
+    for stated in ({"dpi": (300, 300)}, {"exif": exif}):
+        dpi = opened(colorized(saved(gray(), "JPEG", **stated), "PNG")).info["dpi"]
+        assert [round(x) for x in dpi] == [300, 300]
 
 
 def test_exif_that_a_png_has_as_text_is_kept():

@@ -40,7 +40,7 @@ MAX_SIDE = 500_000  # whole rows are worked on, so the longest row must be bound
 # Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
 TIFF = (*ORDERS, b"II+\0", b"MM\0+")  # how such files begin, large ones too
-X_RESOLUTION = 282  # a tag of TIFF
+ORIENTATION, X_RESOLUTION = 0x0112, 0x011A  # tags of TIFF and EXIF
 FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}  # what Pillow may have been built without
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
@@ -153,13 +153,13 @@ def _metadata(image: Image.Image, quality: int | None, notes: list[str]) -> Meta
     info = image.info
     exif = _tiff_exif(image, notes) if image.format == "TIFF" else info.get("exif")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or _in_text(info.get("Raw profile type xmp"))
-    tags = getattr(image, "tag_v2", None)
-    dpi = info.get("dpi") if tags is None or X_RESOLUTION in tags else None  # of such a TIFF Pillow says that it is 1
+    # Where a TIFF states none, Pillow says that it is 1, and where a JPEG's EXIF does not either, 72.
+    stated = info.get("jfif_unit") or image.format not in ("TIFF", "JPEG", "MPO") or _tag(image, X_RESOLUTION)
     return Metadata(
         exif if isinstance(exif, bytes) else _in_text(info.get("Raw profile type exif")),
         xmp.encode() if isinstance(xmp, str) else xmp,
         _icc(image),
-        _dpi(dpi),
+        _dpi(info.get("dpi")) if stated else None,
         quality,
         captions_of(image, notes),
     )
@@ -205,9 +205,16 @@ def _dpi(value: Any) -> tuple[float, float] | None:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(0x0112, 1))
-    except Exception:  # damaged EXIF raises whatever its reader stumbles over, and then says nothing about the photo
+        return int(_tag(image, ORIENTATION) or 1)
+    except (TypeError, ValueError, ArithmeticError):  # a text, or a number that is none
         return 1
+
+
+def _tag(image: Image.Image, tag: int) -> Any:
+    try:
+        return image.getexif().get(tag)
+    except Exception:  # damaged EXIF raises whatever its reader stumbles over, and then says nothing about the photo
+        return None
 
 
 def _jpeg_quality(image: Image.Image) -> int | None:
