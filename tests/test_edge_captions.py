@@ -74,6 +74,12 @@ def test_what_imagemagick_hides_in_texts_is_no_comment():
     assert "its IPTC captions are written as ImageMagick does and were left out" in notes
 
 
+def test_what_else_imagemagick_hides_in_texts_is_said():
+    content, notes = with_texts(gray(), **{"Raw profile type 8bim": "\n8bim\n       1\nff\n", "Title": "Anna"}), []
+    assert texts_of(colorized(content, notes=notes)) == {"Title": "Anna"}
+    assert notes == ["what ImageMagick calls its 8bim profile was left out"]
+
+
 def test_a_deep_png_keeps_its_texts():
     imagecodecs = pytest.importorskip("imagecodecs", reason="pip install 'colorize-tf[photo16]' runs it")
     deep = Image.fromarray(np.asarray(gray()).astype(np.uint16) * 257)

@@ -8,12 +8,15 @@ from typing import Any
 
 from PIL import Image
 
+from colorize_tf.errors import shorten
+
 __all__ = ["IPTC_TAG", "Captions", "captions_of", "in_jpeg"]
 
 IPTC_TAG, IPTC_RECORDS = 33723, 0x0404  # in a TIFF, and among Photoshop's resources in a JPEG
 COMMENT = "Comment"  # the keyword of a PNG's text that says what a JPEG's comment does
 ELSEWHERE = ("XML:com.adobe.xmp", "Software")  # texts of a PNG that are read, or written anew, as what they hold
 RAW, RAW_IPTC = "Raw profile type", "Raw profile type iptc"  # how ImageMagick hides EXIF and others in texts
+READ = (RAW_IPTC, f"{RAW} exif", f"{RAW} xmp")
 MOST = 65_533  # bytes of a JPEG's segment
 
 
@@ -35,9 +38,12 @@ def captions_of(image: Image.Image, notes: list[str]) -> Captions:
         return Captions(iptc if isinstance(iptc, bytes) else None)
     resources = info.get("photoshop")
     iptc = resources.get(IPTC_RECORDS) if isinstance(resources, dict) else None
-    texts = tuple((key, str(text)) for key, text in getattr(image, "text", {}).items() if _is_said(key))
+    said = getattr(image, "text", {})
+    texts = tuple((key, str(text)) for key, text in said.items() if _is_said(key))
+    if unread := [key.removeprefix(RAW).strip() for key in said if key.startswith(RAW) and key not in READ]:
+        notes.append(shorten(f"what ImageMagick calls its {', '.join(unread)} profile was left out"))
     comments = [info["comment"]] if image.format == "GIF" and "comment" in info else []
-    comments += [said for kind, said in getattr(image, "applist", ()) if kind == "COM"]  # a JPEG may have several
+    comments += [content for kind, content in getattr(image, "applist", ()) if kind == "COM"]  # a JPEG may have several
     if comments:
         texts = ((COMMENT, "\n".join(map(_text, comments))),)
     if "HasExtendedXMP" in _text(info.get("xmp")):
