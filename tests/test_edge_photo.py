@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import warnings
 import xml.etree.ElementTree as ElementTree
 
@@ -290,6 +291,13 @@ def test_a_pillow_that_cannot_write_a_format_is_one_clear_line(monkeypatch):
     monkeypatch.setattr("colorize_tf.edge.write.features.check", lambda _: False)
     with pytest.raises(InputError, match="built without it"):
         colorized(saved(gray()), "AVIF")
+
+
+def test_an_avif_that_begins_like_a_heic_needs_no_other_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    content = saved(gray(), "AVIF")
+    assert content[8:12] == b"avif"
+    assert opened_size(content[:8] + b"mif1" + content[12:]) == (90, 60)
 
 
 def test_floating_point_is_refused():

@@ -243,9 +243,10 @@ def _check_size(image: Image.Image, where: str, max_pixels: int) -> None:
 
 def _heif(content: BinaryIO) -> list[str]:
     """Makes Pillow know HEIC, if this is one and pillow-heif is installed."""
-    head = content.read(12)
+    head = content.read(64)
     content.seek(0)
-    if head[4:8] != b"ftyp" or head[8:12] not in HEIF_BRANDS:
+    # An AVIF, too, may begin with a brand of both, and name its own among those that follow.
+    if head[4:8] != b"ftyp" or head[8:12] not in HEIF_BRANDS or b"avif" in head[16:]:
         return []
     try:
         import pillow_heif
