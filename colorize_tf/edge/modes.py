@@ -81,10 +81,10 @@ def as_photo(
         metadata.icc = None
     if image.mode.startswith("I"):
         pixels, tags = np.asarray(image), getattr(image, "tag_v2", {})
-        if image.mode != "I" and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
-            pixels = 65535 - pixels  # which Pillow does for 8 bits only
         if tags.get(BITS) == (12,):  # whose codes Pillow leaves in 0..4095
             pixels = (pixels << 4) | (pixels >> 8)
+        if image.mode != "I" and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            pixels = 65535 - pixels  # which Pillow does for 8 bits only
         photo = _deep_gray(pixels, turn, profile, metadata, keep_deep, image.info.get("transparency"))
         photo.notes[:0] = notes
         return photo

@@ -33,9 +33,7 @@ __all__ = ["MAX_PIXELS", "Metadata", "Photo", "Reader", "open_photo"]
 Array = np.ndarray[Any, Any]
 
 MAX_PIXELS = 250_000_000
-MOST_TEXT = (
-    16 << 20
-)  # bytes of a text or a profile of a PNG, unpacked; those of scanners and presses have some millions
+MOST_TEXT = 16 << 20  # bytes of a PNG's text or profile, unpacked; profiles of presses have some millions
 MAX_SIDE = 500_000  # whole rows are worked on, so the longest row must be bounded too
 # Those that Pillow decodes itself and that hold photographs. Others stay closed: EPS would start Ghostscript.
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM", "JPEG2000"]
