@@ -133,10 +133,7 @@ class LifecycleTest {
             gate = CountDownLatch(1)
             stage.models.opened.last().gate = gate
             stage.model.open(stage.photo("deadly.png"))
-            repeat(3) {
-                waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
-                stage.killed()
-            }
+            stage.killedAtTheNetwork(times = 3)
             gate!!.countDown()
             stage.settled()
             assertEquals("first.png" to R.string.not_again, stage.state.run { photo?.name to notice?.text })
@@ -185,10 +182,7 @@ class LifecycleTest {
             gate = CountDownLatch(1)
             stage.models.opened.last().gate = gate
             stage.model.open(stage.photo("second.png"))
-            repeat(2) {
-                waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
-                stage.killed()
-            }
+            stage.killedAtTheNetwork(times = 2)
             waitFor("the network") { stage.state.work?.step == Step.COLORIZING }
             end(stage)
             gate!!.countDown()
@@ -238,6 +232,11 @@ class LifecycleTest {
         install()
         meanwhile()
         launch(saved)
+    }
+
+    private fun Stage.killedAtTheNetwork(times: Int) = repeat(times) {
+        waitFor("the network") { state.work?.step == Step.COLORIZING }
+        killed()
     }
 
     @Suppress("DEPRECATION")
